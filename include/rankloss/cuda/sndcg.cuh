@@ -44,7 +44,7 @@ struct sndcg_list {
     for (std::uint32_t i = team.rank(); i < n; i += team.size())
       x[i] = rankloss::detail::bounded(items.score(i));
     if constexpr (Team::one_warp)
-      if (n <= longest_by_pairs) {
+      if (n <= longest_by_pairs<T>()) {
         const double best = gains.ideal_dcg(team, g, n);
         if (!(best > 0.0)) return nothing(team, n, sink);
         team.sync();

@@ -131,12 +131,16 @@ struct gain_options {
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
       const T own = gains[i];
       if (own == T{0}) continue;
-      std::uint32_t greater = 0, equal_before = 0;
-      for (std::uint32_t j = 0; j < n; ++j) {
-        greater += gains[j] > own ? 1u : 0u;
-        equal_before += gains[j] == own && j < i ? 1u : 0u;
+      std::uint32_t before = 0;
+      if (how == ideal::competition_ranks) {
+        for (std::uint32_t j = 0; j < n; ++j) before += gains[j] > own ? 1u : 0u;
+      } else {
+#pragma unroll 4
+        for (std::uint32_t j = 0; j < i; ++j) before += gains[j] >= own ? 1u : 0u;
+#pragma unroll 4
+        for (std::uint32_t j = i + 1; j < n; ++j) before += gains[j] > own ? 1u : 0u;
       }
-      sum += ideal_term(own, greater, equal_before);
+      sum += ideal_term(own, before, 0);
     }
     return detail::sum(team, sum);
   }

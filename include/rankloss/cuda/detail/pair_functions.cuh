@@ -54,9 +54,6 @@ struct device_pair_function;
 /// Range of scores in units of score_scale() up to which float lanes are used.
 inline constexpr double widest_float = 160.0;
 
-/// Arithmetic of lanes of float whose exponentials are within exp(-80) and exp(80): quotients to two units in the last
-/// place, by few instructions.
-[[nodiscard]] __device__ inline float near_quotient(float a, float b) { return __fdividef(a, b); }
 /// log(1 + low / high) for 0 <= low <= high, relative error 2.4e-7: 2 artanh(z), by a polynomial in z^2 that is within
 /// 4e-9 of it.
 [[nodiscard]] __device__ inline float log1p_of_quotient(float low, float high) {

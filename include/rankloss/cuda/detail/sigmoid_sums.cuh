@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/all_pairs.cuh>
 #include <rankloss/cuda/detail/exponential_scan.cuh>
 #include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/team.cuh>
@@ -14,57 +15,83 @@
 /// sums of exponentials over sorted scores. Both give soft ranks, and the pull of a cotangent through them.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// Lists of up to so many items are computed pair by pair, others by scans over sorted scores.
-inline constexpr std::uint32_t longest_by_pairs = 32;
+/// Lists of up to so many items are computed pair by pair by a warp, others by scans over sorted scores. Pairs of floats
+/// take no double, of which many devices compute one where they compute 64 floats.
+template <class T>
+[[nodiscard]] __device__ constexpr std::uint32_t longest_by_pairs() {
+  if constexpr (sizeof(T) == sizeof(double)) return 32;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ % 100 == 0 && \
+    __CUDA_ARCH__ <= 1000  // those that are made for doubles
+  return 64;
+#else
+  return 256;
+#endif
+}
 
-/// Arithmetic of a pair: its distance in temperatures. Scores are halved first, so that no difference
-/// overflows.
+/// Distances of scores in units of a temperature. Scores are halved first, so that no difference overflows.
 template <class T>
 struct pair_distance {
-  T unit;  ///< 2 / temperature
+  T unit;  ///< twice how many units a temperature^-1 is
 
-  [[nodiscard]] static __device__ pair_distance of(double temperature) {
-    return {static_cast<T>(fmin(2.0 / temperature, static_cast<double>(greatest_number<T>)))};
+  /// @param scale  units of a temperature
+  [[nodiscard]] static __device__ pair_distance of(double temperature, double scale = 1.0) {
+    return {static_cast<T>(fmin(2.0 * scale / temperature, static_cast<double>(greatest_number<T>)))};
   }
   [[nodiscard]] __device__ T operator()(T upper, T lower) const {
     return (T{0.5} * upper - T{0.5} * lower) * unit;
   }
 };
 
-/// sigmoid(-|x|) and the slope of the sigmoid at x.
+/// sigmoid(-x) and the slope of the sigmoid at x >= 0, for x in units of exponent_unit<T>.
 template <class T>
 struct sigmoid_at {
   T tail, slope;
 
   __device__ explicit sigmoid_at(T x) {
-    const T e = exp_of(x < T{0} ? x : -x);
-    const T r = T{1} / (T{1} + e);
+    const T e = power_of(-x);
+    const T r = inverse(T{1} + e);
     tail = e * r;
     slope = tail * r;
   }
+
+ private:
+  [[nodiscard]] static __device__ float power_of(float x) { return exp2f(x); }
+  [[nodiscard]] static __device__ double power_of(double x) { return exp(x); }
+  [[nodiscard]] static __device__ float inverse(float x) { return near_quotient(1.0f, x); }
+  [[nodiscard]] static __device__ double inverse(double x) { return 1.0 / x; }
 };
+template <class T>
+inline constexpr double exponent_unit = sizeof(T) == sizeof(float) ? 1.4426950408889634 : 1.0;
 
 /// Soft ranks of short lists, pair by pair. x is in any order; all arrays are [n].
 template <class T>
 class pair_sums {
  public:
   __device__ pair_sums(const T* x, std::uint32_t n, double temperature)
-      : x_(x), n_(n), distance_(pair_distance<T>::of(temperature)) {}
+      : x_(x), n_(n), distance_(pair_distance<T>::of(temperature, exponent_unit<T>)) {}
 
   /// Calls emit(i, rank, sum_j sigmoid') for each item; the rank is a double. What a pair differs by from a hard
   /// rank is summed up by itself, so that a rank near a whole number is as near to it as it should be.
   template <class Team, class Emit>
   __device__ void ranks(const Team& team, Emit emit) const {
     for (std::uint32_t i = team.rank(); i < n_; i += team.size()) {
-      T hard{0.5}, tails{0}, slopes{-0.25};  // hard: 1, without the pair of the item with itself
-      for (std::uint32_t j = 0; j < n_; ++j) {
-        const T x = distance_(x_[j], x_[i]);
-        const sigmoid_at<T> at(x);
-        hard += x > T{0} ? T{1} : x < T{0} ? T{0} : T{0.5};
-        tails += x > T{0} ? -at.tail : x < T{0} ? at.tail : T{0};
-        slopes += at.slope;
-      }
-      emit(i, static_cast<double>(hard) + static_cast<double>(tails), slopes);
+      std::uint32_t above = 0, level = 0;
+      T tails{0}, slopes{-0.25};  // without the pair of the item with itself
+      by_chunks([&](std::uint32_t begin, std::uint32_t end) {
+        T of_chunk{0}, slopes_of_chunk{0};
+#pragma unroll 4
+        for (std::uint32_t j = begin; j < end; ++j) {
+          const T x = distance_(x_[j], x_[i]);
+          const sigmoid_at<T> at(magnitude(x));
+          above += x > T{0} ? 1u : 0u;
+          level += x == T{0} ? 1u : 0u;
+          of_chunk += x > T{0} ? -at.tail : x < T{0} ? at.tail : T{0};
+          slopes_of_chunk += at.slope;
+        }
+        tails += of_chunk;
+        slopes += slopes_of_chunk;
+      });
+      emit(i, 0.5 * (static_cast<double>(2 * above + level) + 1.0) + static_cast<double>(tails), slopes);
     }
     team.sync();
   }
@@ -74,16 +101,20 @@ class pair_sums {
   __device__ void bend(const Team& team, const T* a, const T* a2, const T* slopes, double, T*,
                        Emit emit) const {
     for (std::uint32_t i = team.rank(); i < n_; i += team.size()) {
-      T bends{0}, squares = a2[i] * slopes[i] * slopes[i];
-      for (std::uint32_t j = 0; j < n_; ++j) {
-        if (j == i) continue;
-        const T x = distance_(x_[j], x_[i]);
-        const sigmoid_at<T> at(x);
-        const T curvature = at.slope * (T{1} - at.tail - at.tail);
-        bends += (a[j] - a[i]) * (x > T{0} ? curvature : x < T{0} ? -curvature : T{0});
-        squares += a2[j] * at.slope * at.slope;
-      }
-      emit(i, bends + squares);
+      T sum = a2[i] * slopes[i] * slopes[i];
+      by_chunks([&](std::uint32_t begin, std::uint32_t end) {
+        T bends{0}, squares{0};
+        for (std::uint32_t j = begin; j < end; ++j) {
+          if (j == i) continue;
+          const T x = distance_(x_[j], x_[i]);
+          const sigmoid_at<T> at(magnitude(x));
+          const T curvature = at.slope * (T{1} - at.tail - at.tail);
+          bends += (a[j] - a[i]) * (x > T{0} ? curvature : x < T{0} ? -curvature : T{0});
+          squares += a2[j] * at.slope * at.slope;
+        }
+        sum += bends + squares;
+      });
+      emit(i, sum);
     }
     team.sync();
   }
@@ -92,14 +123,28 @@ class pair_sums {
   __device__ void pull(const Team& team, const T* a, const T*, double, Emit emit) const {
     for (std::uint32_t i = team.rank(); i < n_; i += team.size()) {
       T sum{0};
-      for (std::uint32_t j = 0; j < n_; ++j)
-        sum += (a[j] - a[i]) * sigmoid_at<T>(distance_(x_[j], x_[i])).slope;
+      by_chunks([&](std::uint32_t begin, std::uint32_t end) {
+        T of_chunk{0};
+#pragma unroll 4
+        for (std::uint32_t j = begin; j < end; ++j)
+          of_chunk += (a[j] - a[i]) * sigmoid_at<T>(magnitude(distance_(x_[j], x_[i]))).slope;
+        sum += of_chunk;
+      });
       emit(i, sum);
     }
     team.sync();
   }
 
  private:
+  /// Calls chunk(begin, end) for all items in turn: sums of few numbers, and then the sum of these, have smaller
+  /// rounding errors.
+  template <class Chunk>
+  __device__ void by_chunks(Chunk chunk) const {
+    constexpr std::uint32_t size = 16;
+    for (std::uint32_t begin = 0; begin < n_; begin += size)
+      chunk(begin, n_ - begin < size ? n_ : begin + size);
+  }
+
   const T* x_;
   std::uint32_t n_;
   pair_distance<T> distance_;

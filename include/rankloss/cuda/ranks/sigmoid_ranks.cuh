@@ -47,7 +47,7 @@ struct sigmoid_ranks_list {
                       team_scratch& scratch)
         : on_(on),
           n_(n),
-          by_pairs_(Team::one_warp && n <= longest_by_pairs),
+          by_pairs_(Team::one_warp && n <= longest_by_pairs<T>()),
           x_(scratch.take<T>(n)),
           slopes_(scratch.take<T>(n)),
           above_(scratch.take<T>(n)),
