@@ -94,6 +94,7 @@ set(cuda_tested_by
     detail/list_kernel:context
     detail/list_shape:context
     detail/listmle_steps:listmle
+    detail/near_numbers:pairwise
     detail/matrix_line_kernel:info_nce
     detail/matrix_lines:similarity_batch
     detail/matrix_list_engine:bidirectional

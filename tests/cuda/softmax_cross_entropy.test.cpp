@@ -5,6 +5,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
+#include <cstddef>
+
 namespace cuda_softmax_cross_entropy_test {
 
 using rankloss::softmax_cross_entropy;
@@ -61,6 +64,55 @@ TEST_CASE("cuda: softmax_cross_entropy with weights and relevance of any size") 
       INFO("size " << size << ", target " << static_cast<int>(kind));
       cuda_support::agrees(softmax_cross_entropy{.target = kind}, scaled, ctx);
     }
+}
+TEST_CASE("cuda: softmax_cross_entropy of lists in which one item has nearly all of the probability") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const double gap : {3.0, 9.0, 14.0, 17.0})
+    for (const std::size_t length : {2u, 3u, 40u, 300u}) {
+      auto in = cuda_support::lists_of_lengths<float, int>({length}, 3);
+      for (std::size_t i = 0; i < length; ++i) in.relevance[i] = i == length / 2 ? 3 : 0;
+      for (float& score : in.scores) score = std::round(32.0f * score) / 32.0f;
+      in.scores[length / 2] = 4.0f + static_cast<float>(gap);
+      for (const double poly : {0.0, 2.0}) {
+        INFO("gap " << gap << ", poly " << poly);
+        cuda_support::agrees(softmax_cross_entropy{.target = target::relevance, .poly = poly}, in, ctx);
+        const softmax_cross_entropy loss{.temperature = 1.25, .poly = poly};
+        cuda_support::agrees(loss, in, ctx);
+        const double value = cuda_support::on_host(loss, in).value;  // next to nothing
+        CHECK(std::abs(cuda_support::on_device(loss, in, ctx).value - value) < 2e-6 * value);
+      }
+      // The same numbers without an exact target.
+      in.relevance[0] = 1;
+      cuda_support::agrees(softmax_cross_entropy{.target = target::softmax, .poly = 1.0}, in, ctx);
+    }
+}
+TEST_CASE("cuda: softmax_cross_entropy of floats that lanes of float do not hold") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::lists_of_lengths<float, int>({5, 40, 300}, 3);
+  for (const double t : {1e-9, 1e-6, 1e6, 1e9}) {
+    INFO("temperature " << t);
+    cuda_support::agrees(softmax_cross_entropy{.temperature = t, .poly = 0.5}, in, ctx);
+    cuda_support::agrees(
+        softmax_cross_entropy{.target = target::softmax, .relevance_temperature = t, .poly = 0.5}, in, ctx);
+  }
+  cuda_support::agrees(softmax_cross_entropy{.poly = 1e20}, in, ctx);
+  auto far = in;
+  far.scores[7] = 3e38f;
+  far.scores[50] = -3e38f;
+  cuda_support::agrees(softmax_cross_entropy{.poly = 0.5}, far, ctx);
+  for (const double weight : {1e-300, 1e-30, 1e-12, 1e12, 1e30, 1e300}) {
+    auto weighted = in;
+    for (std::size_t i = 0; i < in.scores.size(); ++i)
+      weighted.item_weights.push_back(weight * static_cast<double>(i % 3));
+    INFO("weights of " << weight);
+    cuda_support::agrees(softmax_cross_entropy{.poly = 0.5}, weighted, ctx);
+  }
+  // Grades that are no floats: they differ by less than floats there do.
+  auto graded = in;
+  for (int& y : graded.relevance) y += 100'000'000;
+  cuda_support::agrees(softmax_cross_entropy{.target = target::softmax}, graded, ctx);
 }
 
 }  // namespace cuda_softmax_cross_entropy_test

@@ -19,33 +19,38 @@ namespace cuda::detail {
 
 /// The target of xe_ndcg, see cpu/xe_ndcg.hpp. All terms are divided by 2^shift, which cancels because they are
 /// normalised to sum 1. Differences of exponents are bounded by -1000, where the power is negligible.
+template <class S>
 struct xe_ndcg_target {
   bool constant,
-      small;  ///< small: with a gamma of 1 the gains of very small relevance are proportional to it
-  double gamma, shift, unit;
+      small;      ///< with a gamma of 1 the gains of very small relevance are proportional to it
+  S gamma, rest;  ///< rest: 1 - gamma
+  S shift, unit;
   std::uint64_t seed, list;
 
-  [[nodiscard]] static __device__ xe_ndcg_target of(const xe_ndcg& loss, double most, std::uint64_t list) {
-    most = fmax(most, 0.0);
+  [[nodiscard]] static __device__ xe_ndcg_target of(const xe_ndcg& loss, S most, std::uint64_t list) {
+    most = most > S{0} ? most : S{0};
     const bool constant = loss.gammas == rankloss::gammas::constant;
-    const double shift = most > 100.0 ? most : 0.0;
+    constexpr S tiny = sizeof(S) == sizeof(double) ? 1e-100 : 0.0;  // lanes of float hold no such numbers
+    const S shift = most > S{100} ? most : S{0};
     return {constant,
-            constant && loss.gamma == 1.0 && most < 1e-100,
-            loss.gamma,
+            constant && loss.gamma == 1.0 && most < tiny,
+            static_cast<S>(loss.gamma),
+            static_cast<S>(1.0 - loss.gamma),
             shift,
-            exp2(fmax(-shift, -1000.0)),
+            exp2(-shift > S{-1000} ? -shift : S{-1000}),
             loss.seed,
             list};
   }
   [[nodiscard]] __device__ bool scales() const { return small; }
-  [[nodiscard]] __device__ double operator()(std::uint32_t i, double y, double relevance_unit) const {
-    y = fmax(y, 0.0);
+  [[nodiscard]] __device__ S operator()(std::uint32_t i, S y, S relevance_unit) const {
+    y = y > S{0} ? y : S{0};
     if (small) return y * relevance_unit;
-    const double own = constant ? gamma : (static_cast<double>(random_bits(seed, list, i)) + 0.5) * 0x1p-32;
-    const double left = shift > 0.0 ? exp2(fmax(y - shift, -1000.0)) - own * unit
-                                    // 2^y - 1 + (1 - gamma) keeps the digits of small y.
-                                    : exp2_minus_1(y) + (1.0 - own);
-    return fmax(left, 0.0);
+    // A gamma is the number of the bits, and a half, of 2^32; what is left of 1 has all its digits.
+    const S left = constant ? rest : (static_cast<S>(~random_bits(seed, list, i)) + S{0.5}) * S{0x1p-32};
+    // 2^y - 1 + (1 - gamma) keeps the digits of small y.
+    if (!(shift > S{0})) return fmax(exp2_minus_1(y) + left, S{0});
+    const S below = y - shift;
+    return fmax(exp2(below > S{-1000} ? below : S{-1000}) - (constant ? gamma : S{1} - left) * unit, S{0});
   }
 };
 
@@ -61,15 +66,21 @@ struct xe_ndcg_list {
   [[nodiscard]] __device__ bool takes(double y) const { return loss.takes(y); }
 
   [[nodiscard]] __device__ bool needs_greatest() const { return true; }
-  template <class T, class R>
-  [[nodiscard]] __device__ double decisive(const device_list<T, R>& items, std::uint32_t i) const {
-    return static_cast<double>(items.relevance(i));
+  template <class S, class T, class R>
+  [[nodiscard]] __device__ S decisive(const device_list<T, R>& items, std::uint32_t i) const {
+    return static_cast<S>(items.relevance(i));
   }
-  template <class T>
-  [[nodiscard]] __device__ xe_ndcg_target target(double most, std::uint64_t list) const {
-    return xe_ndcg_target::of(loss, most, list);
+  template <class T, class S>
+  [[nodiscard]] __device__ xe_ndcg_target<S> target(S most, std::uint64_t list) const {
+    return xe_ndcg_target<S>::of(loss, most, list);
   }
-  [[nodiscard]] __device__ double mass(const softmax_target&) const { return 1.0; }
+  template <class S>
+  [[nodiscard]] __device__ S mass(S) const {
+    return S{1};
+  }
+  [[nodiscard]] __device__ bool takes_floats() const {
+    return float_bounds::takes_temperature(loss.temperature);
+  }
   [[nodiscard]] __device__ double poly() const { return 0.0; }
 
   template <class Team, class T, class R>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 
 #include <cstdint>
@@ -62,61 +63,6 @@ __device__ inline void sum_pairs(const Team& team, const item_range& range, Pair
   }
   team.sync();
 }
-
-/// A number of which differences are formed: a float would lose the digits in which two of them differ, and
-/// double is slow on many devices.
-struct alignas(8) two_floats {
-  float high, low;
-};
-template <class S>
-using exact_number = std::conditional_t<sizeof(S) == sizeof(float), two_floats, double>;
-
-template <class S>
-[[nodiscard]] __device__ inline exact_number<S> exactly(double x) {
-  if constexpr (sizeof(S) == sizeof(float)) {
-    const auto high = static_cast<float>(x);
-    return {high, static_cast<float>(x - static_cast<double>(high))};
-  } else {
-    return x;
-  }
-}
-[[nodiscard]] __device__ inline float difference(const two_floats& a, const two_floats& b) {
-  return (a.high - b.high) + (a.low - b.low);
-}
-[[nodiscard]] __device__ inline double difference(double a, double b) { return a - b; }
-[[nodiscard]] __device__ inline float total(const two_floats& a, const two_floats& b) {
-  return (a.high + b.high) + (a.low + b.low);
-}
-[[nodiscard]] __device__ inline double total(double a, double b) { return a + b; }
-
-/// A long sum in lanes of S: of floats with the rounding error of each addition beside it, of doubles as it is.
-template <class S>
-class long_sum;
-template <>
-class long_sum<float> {
- public:
-  __device__ void add(float x) {
-    const float sum = of_.high + x;
-    const float grown = sum - of_.high;
-    of_.low += (of_.high - (sum - grown)) + (x - grown);
-    of_.high = sum;
-  }
-  [[nodiscard]] __device__ double value() const {
-    return static_cast<double>(of_.high) + static_cast<double>(of_.low);
-  }
-
- private:
-  two_floats of_{0.0f, 0.0f};
-};
-template <>
-class long_sum<double> {
- public:
-  __device__ void add(double x) { sum_ += x; }
-  [[nodiscard]] __device__ double value() const { return sum_; }
-
- private:
-  double sum_ = 0.0;
-};
 
 template <class S>
 [[nodiscard]] __device__ inline S magnitude(S x) {

@@ -212,7 +212,7 @@ struct pair_list {
           team, range,
           [&](std::uint32_t i, std::uint32_t part) { return pairs_of<false>(at, n, i, part, own).first; },
           [&](std::uint32_t i, double slope) { at.sum[i] = slope; });
-    return {own.value.value(), own.weight.value(), static_cast<double>(own.count)};
+    return {own.value.exact_value(), own.weight.exact_value(), static_cast<double>(own.count)};
   }
 
   /// What the sums of all pairs are to the value and to the derivatives.
@@ -355,7 +355,7 @@ struct pair_list {
       own.weight.add(weights);
       own.count += count;
     }
-    return {slope.value(), curvature.value()};
+    return {slope.exact_value(), curvature.exact_value()};
   }
 };
 

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// exp(-x) for x >= 0, to the precision that scores of type T require; 0 from 700 on.
+template <class T>
+[[nodiscard]] __device__ inline float exp_below(float x) {
+  return expf(-x);
+}
 template <class T>
 [[nodiscard]] __device__ inline double exp_below(double x) {
   if constexpr (sizeof(T) == sizeof(float))
@@ -21,13 +28,14 @@ template <class T>
 }
 
 /// The distance of a score below the greatest one in temperatures, which is finite for all scores. Scores are
-/// halved first, since the difference of two doubles may overflow.
+/// halved first, since the difference of two numbers may overflow.
+template <class S>
 struct score_distance {
-  double greatest, unit;  ///< unit: 2 / temperature
+  S greatest, unit;  ///< unit: 2 / temperature
 
-  [[nodiscard]] __device__ double operator()(double score) const {
-    const double d = fma(fmin(score, greatest), -0.5, 0.5 * greatest) * unit;
-    return fmin(d, greatest_number<double>);
+  [[nodiscard]] __device__ S operator()(S score) const {
+    const S d = fma(score < greatest ? score : greatest, S{-0.5}, S{0.5} * greatest) * unit;
+    return d < greatest_number<S> ? d : greatest_number<S>;
   }
 };
 
@@ -37,6 +45,11 @@ template <class T>
 [[nodiscard]] __device__ inline double bounded_factor(double factor) {
   constexpr double limit = 0.25 * static_cast<double>(greatest_number<T>);
   return fmin(fmax(factor, -limit), limit);
+}
+template <class T>
+[[nodiscard]] __device__ inline float bounded_factor(float factor) {
+  constexpr float limit = 0.25f * greatest_number<float>;
+  return fminf(fmaxf(factor, -limit), limit);
 }
 
 /// A score as the softmax takes it.
@@ -95,16 +108,17 @@ template <class Team, class T, class R, class Of>
 
 /// Sums over the items of a list: of e, the exponentials of its scores relative to the greatest one; of the
 /// target times the distance below that; and of the target times e.
+template <class S>
 struct softmax_sums {
-  double whole, distance, agreement;
+  long_sum<S> whole, distance, agreement;
 
-  __device__ void add(double v, double d, double e) {
-    whole += e;
-    distance += v * d;
-    agreement = fma(v, e, agreement);
+  __device__ void add(S v, S d, S e) {
+    whole.add(e);
+    distance.add(v * d);
+    agreement.add(v * e);
   }
   [[nodiscard]] __device__ softmax_sums with(const softmax_sums& other) const {
-    return {whole + other.whole, distance + other.distance, agreement + other.agreement};
+    return {whole.joined(other.whole), distance.joined(other.distance), agreement.joined(other.agreement)};
   }
   template <class Team>
   [[nodiscard]] __device__ softmax_sums of_all(const Team& team) const {
@@ -112,117 +126,272 @@ struct softmax_sums {
   }
 };
 
+/// The shares of items in the sums of a list: p in that of the exponentials, and that in the target; and `agreed`, the sum
+/// of their products.
+template <class S>
+struct softmax_shares;
+template <>
+struct softmax_shares<double> {
+  double q, inverse, agreed;
+
+  [[nodiscard]] static __device__ softmax_shares of(const softmax_sums<double>& sums, double total) {
+    const double q = 1.0 / total, inverse = 1.0 / sums.whole.number();
+    return {q, inverse, sums.agreement.number() * q * inverse};
+  }
+  /// p
+  [[nodiscard]] __device__ double share(double e) const { return e * inverse; }
+  /// 1 - p
+  [[nodiscard]] __device__ double rest(double e) const { return 1.0 - share(e); }
+  /// p less the share in the target
+  [[nodiscard]] __device__ double excess(double v, double e) const { return share(e) - v * q; }
+  /// The share in the target less `agreed`.
+  [[nodiscard]] __device__ double advantage(double v) const { return v * q - agreed; }
+  /// 1 - agreed
+  [[nodiscard]] __device__ double disagreement() const { return 1.0 - agreed; }
+};
+/// All differences are formed of products of two floats, and divided behind: the quotients of an item that has nearly all
+/// of both sums are 1 but for their rounding errors.
+template <>
+struct softmax_shares<float> {
+  two_floats total, whole, scaled_whole,
+      agreement;  ///< the scaled ones by a power of two, which makes the total near 1
+  float inverse, each;
+
+  [[nodiscard]] static __device__ softmax_shares of(const softmax_sums<float>& sums,
+                                                    const two_floats& total) {
+    softmax_shares made{};
+    const float unit = ldexpf(1.0f, -ilogbf(total.high));
+    made.total = {total.high * unit, total.low * unit};
+    made.whole = sums.whole.number();
+    made.scaled_whole = {made.whole.high * unit, made.whole.low * unit};
+    made.agreement = sums.agreement.number();
+    made.agreement = {made.agreement.high * unit, made.agreement.low * unit};
+    made.inverse = 1.0f / rounded(made.whole);
+    made.each = made.inverse / rounded(made.total);
+    return made;
+  }
+  [[nodiscard]] __device__ float share(float e) const { return e * inverse; }
+  [[nodiscard]] __device__ float rest(float e) const { return difference(whole, {e, 0.0f}) * inverse; }
+  [[nodiscard]] __device__ float excess(float v, float e) const {
+    return difference(product(e, total), product(v, scaled_whole)) * each;
+  }
+  [[nodiscard]] __device__ float advantage(float v) const {
+    return difference(product(v, scaled_whole), agreement) * each;
+  }
+  [[nodiscard]] __device__ float disagreement() const {
+    return difference(product(total, whole), agreement) * each;
+  }
+};
+
 /// The cross entropy of a target with the softmax of the scores, plus the first term of its expansion in 1 -
 /// p, as softmax_loss computes it on the CPU.
+template <class S>
 struct softmax_result {
-  double value, q, inverse, agreed;
-  double first, second;            ///< factors on the terms of a slope
-  double first_bend, second_bend;  ///< and of a curvature
+  S value;
+  softmax_shares<S> shares;
+  S first, second;            ///< factors on the terms of a slope
+  S first_bend, second_bend;  ///< and of a curvature
 
+  /// For scores of type T. In lanes of float the numbers of the list are within float_bounds.
+  ///
   /// @param total  the sum of the target, raised
   template <class T>
-  [[nodiscard]] static __device__ softmax_result of(const softmax_sums& sums, double total, double mass,
-                                                    double poly, double temperature) {
-    constexpr double largest_term = rankloss::detail::largest_term;
+  [[nodiscard]] static __device__ softmax_result of(const softmax_sums<S>& sums, const exact_number<S>& total,
+                                                    S mass, S poly, S temperature) {
+    constexpr auto largest_term =
+        static_cast<S>(sizeof(S) == sizeof(float) ? static_cast<double>(greatest_number<float>)
+                                                  : rankloss::detail::largest_term);
     softmax_result made{};
-    made.q = 1.0 / total;
-    made.inverse = 1.0 / sums.whole;
+    made.shares = softmax_shares<S>::of(sums, total);
     // The sum of v d may be infinite; nothing is subtracted from it, so no NaN arises.
-    const double cross = fmin(sums.distance * made.q, largest_term) + log(sums.whole);
-    made.agreed = sums.agreement * made.q / sums.whole;
+    const S scaled = rounded(sums.distance.number()) / rounded(total);
+    const S cross = (scaled < largest_term ? scaled : largest_term) + log_of_sum(sums.whole.number());
     made.first = bounded_factor<T>(mass / temperature);
     made.second = bounded_factor<T>(poly / temperature);
     made.first_bend = bounded_factor<T>(mass / temperature / temperature);
     made.second_bend = bounded_factor<T>(poly / temperature / temperature);
-    made.value = fmin(fmax(mass * cross + poly * (1.0 - made.agreed), -largest_term), largest_term);
+    const S value = mass * cross + poly * made.shares.disagreement();
+    made.value = value < -largest_term ? -largest_term : value > largest_term ? largest_term : value;
     return made;
   }
   /// The derivative by the score of an item.
-  [[nodiscard]] __device__ double slope(double v, double e) const {
-    const double p = e * inverse;
-    const double held = v * q;
-    return first * (p - held) - second * p * (held - agreed);
+  [[nodiscard]] __device__ S slope(S v, S e) const {
+    return first * shares.excess(v, e) - second * shares.share(e) * shares.advantage(v);
   }
   /// The second derivative.
-  [[nodiscard]] __device__ double curvature(double v, double e) const {
-    const double p = e * inverse;
-    return p * (first_bend * (1.0 - p) - second_bend * (1.0 - 2.0 * p) * (v * q - agreed));
+  [[nodiscard]] __device__ S curvature(S v, S e) const {
+    const S p = shares.share(e), rest = shares.rest(e);
+    return p * (first_bend * rest - second_bend * (rest - p) * shares.advantage(v));
   }
   /// Writes those of an item that are wanted.
   template <class T>
-  __device__ void put(const device_sink<T>& sink, std::uint32_t i, double v, double e) const {
+  __device__ void put(const device_sink<T>& sink, std::uint32_t i, S v, S e) const {
     if (sink.wanted()) sink.put(i, static_cast<T>(slope(v, e)));
     if (sink.hessian_wanted()) sink.put_hessian(i, static_cast<T>(curvature(v, e)));
   }
+
+ private:
+  /// The logarithm of a sum of exponentials of which the greatest is 1.
+  [[nodiscard]] static __device__ float log_of_sum(const two_floats& whole) {
+    return log1pf((whole.high - 1.0f) + whole.low);
+  }
+  [[nodiscard]] static __device__ double log_of_sum(double whole) { return log(whole); }
 };
 
+/// Lists of floats are computed in lanes of float where nothing of theirs leaves the range of floats and no digit of
+/// relevance is lost: temperatures and the sum of the target within these bounds, scores less than `widest` temperatures
+/// apart. Of all others the arithmetic is double.
+struct float_bounds {
+  static constexpr double least_temperature = 1e-6, greatest_temperature = 1e6, greatest_poly = 1e6;
+  static constexpr float least_total = 1e-12f, greatest_total = 1e12f, widest = 1e15f;
+
+  [[nodiscard]] static __device__ bool takes_temperature(double temperature) {
+    return temperature >= least_temperature && temperature <= greatest_temperature;
+  }
+  [[nodiscard]] static __device__ bool takes_total(float total) {
+    return total >= least_total && total <= greatest_total;
+  }
+};
+
+/// Whether a float has all digits of a number.
+template <class R>
+[[nodiscard]] __device__ inline bool is_float(R x) {
+  if constexpr (std::is_integral_v<R>)
+    return sizeof(R) < 4 || (x <= R{1 << 24} && (std::is_unsigned_v<R> || x >= static_cast<R>(-(1 << 24))));
+  else if constexpr (sizeof(R) == sizeof(double))
+    return static_cast<double>(static_cast<float>(x)) == x;
+  else
+    return true;
+}
+
 /// Value, gradient and Hessian of a list from its target. Sums are of doubles, exponentials of the type of the scores.
-///
-/// @param v  the target
-/// @param e  [items] scratch
-template <class Team, class T, class R>
-[[nodiscard]] __device__ inline double softmax_loss(const Team& team, const device_list<T, R>& items,
-                                                    const device_sink<T>& sink, double* v, double* e,
-                                                    const softmax_target& target, double mass, double poly,
-                                                    double temperature) {
+template <class Compute, class Team, class T, class R>
+[[nodiscard]] __device__ inline double loss_in_doubles(const Compute& compute, const Team& team,
+                                                       const device_list<T, R>& items,
+                                                       const device_sink<T>& sink, team_scratch scratch) {
   const std::uint32_t n = items.size();
+  double* const v = scratch.take<double>(n);
+  double* const e = scratch.take<double>(n);
   const auto for_own = [&](auto body) {
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
   };
-  if (n == 1 || !(target.total > 0.0)) {
+  double decisive = lowest_number<double>;
+  if (compute.needs_greatest()) {
+    for_own([&](std::uint32_t i) { decisive = fmax(decisive, compute.template decisive<double>(items, i)); });
+    decisive = greatest(team, decisive);
+  }
+  const auto of = compute.template target<T>(decisive, items.number);
+  const softmax_target target = fill_target(team, items, of.scales(), v, of);
+  if (!(target.total > 0.0)) {
     for_own([&](std::uint32_t i) { sink.put_wanted(i, T{0}, T{0}); });
     return 0.0;
   }
-  const double raise = target.raise();
+  const double raise = target.raise(), temperature = compute.loss.temperature;
   double most = lowest_number<double>;
   for_own([&](std::uint32_t i) { most = fmax(most, score_of(items, i)); });
-  const score_distance below{greatest(team, most), 2.0 / temperature};
-  softmax_sums sums{0.0, 0.0, 0.0};
+  const score_distance<double> below{greatest(team, most), 2.0 / temperature};
+  softmax_sums<double> sums;
   for_own([&](std::uint32_t i) {
     const double d = below(score_of(items, i));
     v[i] *= raise;
     e[i] = exp_below<T>(d);
     sums.add(v[i], d, e[i]);
   });
-  const auto result = softmax_result::of<T>(sums.of_all(team), target.total * raise, mass, poly, temperature);
+  const auto result = softmax_result<double>::of<T>(sums.of_all(team), target.total * raise,
+                                                    compute.mass(target.mass()), compute.poly(), temperature);
   if (sink.derivatives_wanted()) for_own([&](std::uint32_t i) { result.put(sink, i, v[i], e[i]); });
   return result.value;
+}
+
+/// The same in lanes of float, if they do: returns whether they do, and then `value`.
+template <class Compute, class Team, class T, class R>
+[[nodiscard]] __device__ inline bool loss_in_floats(const Compute& compute, const Team& team,
+                                                    const device_list<T, R>& items,
+                                                    const device_sink<T>& sink, team_scratch scratch,
+                                                    float& value) {
+  if (!compute.takes_floats()) return false;
+  const std::uint32_t n = items.size();
+  float* const v = scratch.take<float>(n);
+  float* const e = scratch.take<float>(n);
+  const auto for_own = [&](auto body) {
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
+  };
+  const auto temperature = static_cast<float>(compute.loss.temperature);
+  float most = lowest_number<float>, least_score = greatest_number<float>, decisive = lowest_number<float>;
+  bool exact = true;
+  for_own([&](std::uint32_t i) {
+    const float s = rankloss::detail::bounded(items.score(i));
+    most = s > most ? s : most;
+    least_score = s < least_score ? s : least_score;
+    exact = exact && is_float(items.relevance(i));
+    if (compute.needs_greatest()) {
+      const float own = compute.template decisive<float>(items, i);
+      decisive = own > decisive ? own : decisive;
+    }
+  });
+  most = greatest(team, most);
+  if (compute.needs_greatest()) decisive = greatest(team, decisive);
+  const score_distance<float> below{most, 2.0f / temperature};
+  const float widest = exact ? below(least_score) : greatest_number<float>;
+  const auto of = compute.template target<T>(decisive, items.number);
+  long_sum<float> own_total;
+  for_own([&](std::uint32_t i) {
+    float x = of(i, static_cast<float>(items.relevance(i)), 1.0f);
+    if (items.weighted()) x *= static_cast<float>(items.weight(i));
+    v[i] = x;
+    own_total.add(x);
+  });
+  const two_floats total = sum(team, own_total).number();
+  if (!(greatest(team, widest) <= float_bounds::widest && float_bounds::takes_total(total.high))) {
+    team.sync();  // the scratch may be used again
+    return false;
+  }
+  softmax_sums<float> sums;
+  for_own([&](std::uint32_t i) {
+    const float d = below(rankloss::detail::bounded(items.score(i)));
+    e[i] = exp_below<T>(d);
+    sums.add(v[i], d, e[i]);
+  });
+  const auto result = softmax_result<float>::of<T>(sums.of_all(team), total, compute.mass(total.high),
+                                                   static_cast<float>(compute.poly()), temperature);
+  if (sink.derivatives_wanted()) for_own([&](std::uint32_t i) { result.put(sink, i, v[i], e[i]); });
+  value = result.value;
+  return true;
 }
 
 /// The loss of one list from what it says of its target:
 ///
 ///     needs_greatest()        whether the target depends on the greatest of the numbers
-///     decisive(items, i)      of all items
+///     decisive<S>(items, i)   of all items
 ///     target<T>(most, list)   with that: a function of (i, y_i, unit) that has `scales`, for fill_target
-///     mass(target), poly()    factors on the loss and on the first term of its expansion
+///     mass(own), poly()       factors on the loss, of a target of this sum, and on the first term of its expansion
+///     takes_floats()          whether its options are within float_bounds
+
+/// What lanes hold, float or double, is the type of `most` and of what the functions are given.
 template <class Compute, class Team, class T, class R>
 [[nodiscard]] __device__ inline double loss_of_target(const Compute& compute, const Team& team,
                                                       const device_list<T, R>& items,
                                                       const device_sink<T>& sink, team_scratch scratch) {
-  const std::uint32_t n = items.size();
-  double* const v = scratch.take<double>(n);
-  double* const e = scratch.take<double>(n);
-  double most = lowest_number<double>;
-  if (compute.needs_greatest()) {
-    for (std::uint32_t i = team.rank(); i < n; i += team.size())
-      most = fmax(most, compute.decisive(items, i));
-    most = greatest(team, most);
+  if (items.size() == 1) {
+    if (team.rank() == 0) sink.put_wanted(0, T{0}, T{0});
+    return 0.0;
   }
-  const auto of = compute.template target<T>(most, items.number);
-  const softmax_target target = fill_target(team, items, of.scales(), v, of);
-  return softmax_loss(team, items, sink, v, e, target, compute.mass(target), compute.poly(),
-                      compute.loss.temperature);
+  if constexpr (sizeof(T) == sizeof(float)) {
+    float value = 0.0f;
+    if (loss_in_floats(compute, team, items, sink, scratch, value)) return static_cast<double>(value);
+  }
+  return loss_in_doubles(compute, team, items, sink, scratch);
 }
 
 /// Relevance, or its softmax.
-template <class T>
+template <class T, class S>
 struct relevance_target {
-  score_distance below;
+  score_distance<S> below;
   bool by_softmax;
 
   [[nodiscard]] __device__ bool scales() const { return !by_softmax; }
-  [[nodiscard]] __device__ double operator()(std::uint32_t, double y, double unit) const {
-    return by_softmax ? exp_below<T>(below(y)) : fmax(y, 0.0) * unit;
+  [[nodiscard]] __device__ S operator()(std::uint32_t, S y, S unit) const {
+    return by_softmax ? exp_below<T>(below(y)) : (y > S{0} ? y : S{0}) * unit;
   }
 };
 
@@ -238,16 +407,21 @@ struct softmax_list {
   [[nodiscard]] __device__ bool takes(double y) const { return loss.takes(y); }
 
   [[nodiscard]] __device__ bool needs_greatest() const { return by_softmax(); }
-  template <class T, class R>
-  [[nodiscard]] __device__ double decisive(const device_list<T, R>& items, std::uint32_t i) const {
-    return items.weight(i) > 0.0 ? static_cast<double>(items.relevance(i)) : lowest_number<double>;
+  template <class S, class T, class R>
+  [[nodiscard]] __device__ S decisive(const device_list<T, R>& items, std::uint32_t i) const {
+    return !items.weighted() || items.weight(i) > 0.0 ? static_cast<S>(items.relevance(i)) : lowest_number<S>;
   }
-  template <class T>
-  [[nodiscard]] __device__ relevance_target<T> target(double most, std::uint64_t) const {
-    return {{most, 2.0 / loss.relevance_temperature}, by_softmax()};
+  template <class T, class S>
+  [[nodiscard]] __device__ relevance_target<T, S> target(S most, std::uint64_t) const {
+    return {{most, S{2} / static_cast<S>(loss.relevance_temperature)}, by_softmax()};
   }
-  [[nodiscard]] __device__ double mass(const softmax_target& target) const {
-    return loss.target == rankloss::target::relevance ? target.mass() : 1.0;
+  template <class S>
+  [[nodiscard]] __device__ S mass(S own) const {
+    return loss.target == rankloss::target::relevance ? own : S{1};
+  }
+  [[nodiscard]] __device__ bool takes_floats() const {
+    return float_bounds::takes_temperature(loss.temperature) && loss.poly <= float_bounds::greatest_poly &&
+           (!by_softmax() || float_bounds::takes_temperature(loss.relevance_temperature));
   }
   [[nodiscard]] __device__ double poly() const { return loss.poly; }
 

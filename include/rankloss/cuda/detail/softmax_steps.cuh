@@ -41,7 +41,7 @@ struct softmax_steps {
   struct list_numbers {
     greatest_numbers most;
     softmax_target target;
-    softmax_result result;
+    softmax_result<double> result;
 
     /// How the target is formed before its sum is known.
     template <class T, class R>
@@ -54,15 +54,15 @@ struct softmax_steps {
 
   template <class T, class R>
   struct arrays {
-    greatest_numbers* most;  ///< [tiles]
-    totals* total;           ///< [tiles]
-    softmax_sums* sums;      ///< [tiles]
-    list_numbers* lists;     ///< [lists]
+    greatest_numbers* most;      ///< [tiles]
+    totals* total;               ///< [tiles]
+    softmax_sums<double>* sums;  ///< [tiles]
+    list_numbers* lists;         ///< [lists]
 
     explicit arrays(tile_arrays& from)
         : most(from.of_tiles<greatest_numbers>()),
           total(from.of_tiles<totals>()),
-          sums(from.of_tiles<softmax_sums>()),
+          sums(from.of_tiles<softmax_sums<double>>()),
           lists(from.of_lists<list_numbers>()) {}
   };
 
@@ -87,7 +87,8 @@ struct softmax_steps {
       greatest_numbers own = greatest_numbers::none();
       tile.for_own(team, [&](std::uint32_t i) {
         own = own.with({score_of(list.items, i), list.items.weight(i),
-                        static_cast<double>(list.items.relevance(i)), compute.decisive(list.items, i)});
+                        static_cast<double>(list.items.relevance(i)),
+                        compute.template decisive<double>(list.items, i)});
       });
       own = own.of_all(team);
       if (team.rank() == 0) of.most[list.tile + tile.index] = own;
@@ -152,7 +153,7 @@ struct softmax_steps {
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      softmax_sums own{0.0, 0.0, 0.0};
+      softmax_sums<double> own;
       for_terms(team, compute, list, tile, of.lists[list.at],
                 [&](std::uint32_t, double v, double d, double e) { own.add(v, d, e); });
       own = own.of_all(team);
@@ -166,12 +167,13 @@ struct softmax_steps {
 
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list) const {
-      const auto all = list.combine(team, of.sums, softmax_sums{0.0, 0.0, 0.0});
+      const auto all = list.combine(team, of.sums, softmax_sums<double>{});
       if (team.rank() != 0) return;
       list_numbers& numbers = of.lists[list.at];
       const softmax_target target = numbers.target;
-      numbers.result = softmax_result::of<T>(all, target.total * target.raise(), compute.mass(target),
-                                             compute.poly(), compute.loss.temperature);
+      numbers.result =
+          softmax_result<double>::of<T>(all, target.total * target.raise(), compute.mass(target.mass()),
+                                        compute.poly(), compute.loss.temperature);
       *list.value = numbers.any(list.size()) ? numbers.result.value : 0.0;
     }
   };
@@ -183,7 +185,7 @@ struct softmax_steps {
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const softmax_result result = of.lists[list.at].result;
+      const softmax_result<double> result = of.lists[list.at].result;
       if (of.lists[list.at].any(list.size()))
         for_terms(team, compute, list, tile, of.lists[list.at],
                   [&](std::uint32_t i, double v, double, double e) { result.put(list.sink, i, v, e); });
@@ -199,7 +201,7 @@ struct softmax_steps {
                                    const grid_tile& tile, const list_numbers& numbers, Body body) {
     const auto of = compute.template target<T>(numbers.most.decisive, list.items.number);
     const softmax_target target = numbers.target;
-    const score_distance below{numbers.most.score, 2.0 / compute.loss.temperature};
+    const score_distance<double> below{numbers.most.score, 2.0 / compute.loss.temperature};
     const double raise = target.raise();
     tile.for_own(team, [&](std::uint32_t i) {
       const double d = below(score_of(list.items, i));
