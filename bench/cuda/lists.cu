@@ -3,12 +3,21 @@
 
 #include <rankloss/cuda/listmle.cuh>
 #include <rankloss/cuda/listnet.cuh>
+#include <rankloss/cuda/metrics/average_precision.cuh>
 #include <rankloss/cuda/metrics/ndcg.cuh>
+#include <rankloss/cuda/neural_ndcg.cuh>
+#include <rankloss/cuda/neural_sort_cross_entropy.cuh>
 #include <rankloss/cuda/pairwise.cuh>
+#include <rankloss/cuda/pointwise.cuh>
+#include <rankloss/cuda/smooth_ap.cuh>
 #include <rankloss/cuda/sndcg.cuh>
+#include <rankloss/cuda/soft_spearman.cuh>
 #include <rankloss/cuda/softmax_cross_entropy.cuh>
+#include <rankloss/cuda/unique_softmax.cuh>
+#include <rankloss/cuda/xe_ndcg.cuh>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/ranknet.hpp>
+#include <rankloss/smooth_ap.hpp>
 
 namespace cuda_bench {
 namespace {
@@ -69,7 +78,17 @@ void add_lists(std::vector<benchmark>& all) {
     add(all, "softmax_cross_entropy", rankloss::softmax_cross_entropy{}, lists, length);
     add(all, "listmle", rankloss::listmle{}, lists, length);
   }
-  add(all, "listnet", rankloss::listnet{}, 4096, 256);
+  for (const auto& [lists, length] : {std::pair<std::size_t, std::size_t>{4096, 256}, {1, 100000}}) {
+    add(all, "listnet", rankloss::listnet{}, lists, length);
+    add(all, "xe_ndcg", rankloss::xe_ndcg{}, lists, length);
+    add(all, "pointwise", rankloss::pointwise_logistic{}, lists, length);
+    add(all, "unique_softmax", rankloss::unique_softmax{}, lists, length);
+    add(all, "smooth_ap", rankloss::smooth_ap{.ranks = {.temperature = 0.1}}, lists, length);
+    add(all, "soft_spearman", rankloss::soft_spearman<>{}, lists, length);
+    add(all, "average_precision", rankloss::metrics::average_precision{}, lists, length);
+  }
+  add(all, "neural_ndcg", rankloss::neural_ndcg{.temperature = 0.1}, 4096, 256);
+  add(all, "neural_sort_cross_entropy", rankloss::neural_sort_cross_entropy{.temperature = 0.1}, 4096, 256);
   add(all, "ranknet", rankloss::ranknet{}, 4096, 256);
   add(all, "ranknet", rankloss::ranknet{}, 1, 4096);
   add(all, "lambdarank", rankloss::lambdarank{}, 10000, 360);
