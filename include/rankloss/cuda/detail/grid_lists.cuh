@@ -246,6 +246,12 @@ class grid_steps {
     launch(name, part_step<Task, Step>, grid_.table.most_tiles * parts_of_tile, tile_threads, 0, stream_,
            grid_, step);
   }
+  /// The same for parts with a thread for each item: a step whose items take long, each for itself.
+  template <class Step>
+  void rows(std::string_view name, const Step& step) const {
+    launch(name, part_step<Task, Step>, grid_.table.most_tiles * parts_of_tile, part_items, 0, stream_, grid_,
+           step);
+  }
   template <class Step>
   void lists(std::string_view name, const Step& step) const {
     launch(name, list_step<Task, Step>, grid_.table.most_lists, tile_threads, 0, stream_, grid_, step);

@@ -62,6 +62,24 @@ void sort_by_bounded_score(const Grid& grid, const score_order<T, R>& order) {
   grid.sort(order.counts, {order.scores});
 }
 
+/// The decay to each position from the one before, by on.decay(upper, lower); 0 at the first.
+template <class On, class T, class R>
+struct fill_decays {
+  On on;
+  score_order<T, R> order;
+  double* decay;  ///< [items]
+
+  template <class Team, class Compute>
+  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                             const grid_tile& tile) const {
+    tile.for_own(team, [&](std::uint32_t p) {
+      decay[list.first + p] = p > 0 ? on.decay(static_cast<double>(order.score(list, p - 1)),
+                                               static_cast<double>(order.score(list, p)))
+                                    : 0.0;
+    });
+  }
+};
+
 /// The heaviest relevant item of each list, and the unit by which weights are scaled.
 struct relevant_units {
   tile_maxima heaviest;
