@@ -43,9 +43,9 @@ struct neural_sort_cross_entropy_list {
       const falling_runs relevance(team, n, x, order,
                                    [&](std::uint32_t i) { return static_cast<double>(items.relevance(i)); });
       const neural_band<T> band(team, x, n, loss.relevance_temperature, gaps);
-      column_sums(team, band, inverse, [&](std::uint32_t q, double sum, double moment) {
-        target.sums[order[q]] = sum;
-        target.moments[order[q]] = moment;
+      column_sums(team, band, inverse, [&](std::uint32_t q, const auto& own) {
+        target.sums[order[q]] = own.sum;
+        target.moments[order[q]] = own.moment;
         target.positions[order[q]] = q;
       });
     }
@@ -54,9 +54,9 @@ struct neural_sort_cross_entropy_list {
     });
     const neural_band<T> band(team, x, n, loss.temperature, gaps);
     // The sums and moments of D = P - Q, whose rows sum to 0.
-    column_sums(team, band, inverse, [&](std::uint32_t j, double sum, double moment) {
-      sums[j] = sum - target.sums[order[j]];
-      moments[j] = moment - target.moment_about(j, order[j]);
+    column_sums(team, band, inverse, [&](std::uint32_t j, const auto& own) {
+      sums[j] = own.sum - target.sums[order[j]];
+      moments[j] = own.moment - target.moment_about(j, order[j]);
     });
     const double count = static_cast<double>(n);
     const double value =
@@ -80,7 +80,7 @@ struct neural_sort_cross_entropy_list {
     }
   };
 
-  /// Calls emit(j, sum, moment) with those of the columns of the soft permutation. `inverse` becomes the
+  /// Calls emit(j, column) with the sums and moments of the columns of the soft permutation. `inverse` becomes the
   /// inverse row sums of the band.
   template <class Team, class E, class Emit>
   static __device__ void column_sums(const Team& team, const neural_band<E>& band, double* inverse,

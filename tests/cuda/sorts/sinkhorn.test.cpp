@@ -20,6 +20,29 @@ TEMPLATE_TEST_CASE("cuda: sinkhorn", "", float, double) {
   cuda_support::keeps_the_promises_of_sorts<sinkhorn, TestType>(
       {.sort = {.temperature = 0.3}, .steps = 3, .tolerance = 1e-2}, 520);
 }
+TEMPLATE_TEST_CASE("cuda: sinkhorn of long lists", "", float, double) {
+  cuda_support::keeps_the_promises_of_long_sorts<sinkhorn, TestType>(
+      {.sort = {.temperature = 0.01}, .steps = 3, .tolerance = 1e-2}, 4200, 300);
+}
+TEMPLATE_TEST_CASE("cuda: sinkhorn of long lists, with every option", "", float, double) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  // Lists that stop scaling after different numbers of steps.
+  auto in = cuda_support::sorts_of_lengths<TestType>({4200, 300, 4500, 4300}, 4);
+  for (std::size_t i = 0; i < 4200; ++i) in.lists.scores[i] *= TestType{20};
+  for (std::size_t i = 4500; i < 9000; ++i) in.lists.scores[i] *= TestType{1e4};
+  for (const std::size_t steps : {1, 2, 8}) {
+    INFO(steps << " steps");
+    cuda_support::agrees(sinkhorn{.sort = {.temperature = 0.02}, .steps = steps, .tolerance = 0.1}, in, ctx);
+  }
+  cuda_support::agrees(sinkhorn{.sort = {.temperature = 0.02},
+                                .steps = 2,
+                                .tolerance = 0.0,
+                                .derivative = sinkhorn_derivative::implicit},
+                       cuda_support::sorts_of_lengths<TestType>({4200, 300}, 4), ctx,
+                       {cuda_support::sort_product::pullback});
+}
+
 TEMPLATE_TEST_CASE("cuda: sinkhorn with every option", "", float, double) {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

@@ -13,35 +13,18 @@
 ///
 ///     multiply(grid, on, what, values, cotangent, emit)
 ///                              queues steps that call emit(list, i, x) on the device for each row or item;
-///                              values(list, i) and cotangent(list, i) are numbers of each, and there is a
-///                              cotangent in a pullback alone
+///                              values(list, i) and cotangent(list, i) are numbers of each; the cotangent is
+///                              no_numbers but in a pullback
 ///
 /// `on` is the struct that sort_list.cuh describes.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// Numbers of an array of items of long lists, by position.
-struct numbers_at {
-  const double* numbers;
-
-  template <class T, class R>
-  [[nodiscard]] __device__ double operator()(const grid_list<T, R>& list, std::uint32_t p) const {
-    return numbers[list.first + p];
-  }
+/// Whether there are such numbers.
+template <class Numbers, class T, class R>
+inline constexpr bool is_given = requires(const Numbers& numbers, const grid_list<T, R>& list) {
+  numbers(list, std::uint32_t{0});
 };
-
-/// Such an array, from numbers by item: that of the item at each position.
-template <class Order, class Numbers>
-struct fill_by_position {
-  Order order;
-  Numbers numbers;
-  double* to;
-
-  template <class Team, class Compute, class T, class R>
-  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
-                             const grid_tile& tile) const {
-    tile.for_own(team, [&](std::uint32_t p) { to[list.first + p] = numbers(list, order.item(list, p)); });
-  }
-};
+struct no_numbers {};
 
 /// The steps of sort_list: a product with the soft permutation, or its pullback.
 template <template <class, class> class Steps>
@@ -67,10 +50,8 @@ struct sort_steps {
       multiply(of.cotangents.measure(grid, numbers_of_items<T>{call.cotangent.data()}),
                of.cotangents.undo(to_sink{}));
     else
-      multiply(no_cotangent{}, to_sink{});
+      multiply(no_numbers{}, to_sink{});
   }
-
-  struct no_cotangent {};
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

@@ -120,14 +120,18 @@ struct soft_sort_steps {
   void multiply(const Grid& grid, const soft_sort_list& on, sort_product what, const Values& v,
                 const Cotangent& c, const Emit& emit) const {
     const distance_kind kind{1.0 / on.how.temperature, on.squared() ? std::uint64_t{1} : 0};
-    const score_order<T, R>& order = distances.order;
+    using order_type = score_order<T, R>;
+    const order_type& order = distances.order;
+    const numbers_by_order<order_type, Values> sorted{order, v};
     const numbers_at value{values}, weight{weights}, rest{rests};
     distances.prepare(grid, kind);
     if (on.sorts_hard(what)) {
       if (what == sort_product::apply)
-        grid.tiles("soft_sort: sort_values", sort_values<Values, Emit>{order, v, emit});
+        grid.tiles("soft_sort: sort_values",
+                   emit_numbers<numbers_by_order<order_type, Values>, Emit>{sorted, emit});
       else
-        grid.tiles("soft_sort: unsort_values", unsort_values<Values, Emit>{order, v, emit});
+        grid.tiles("soft_sort: unsort_values",
+                   emit_numbers<Values, to_items<order_type, Emit>>{v, {order, emit}});
       return;
     }
     if (what == sort_product::transposed) {
@@ -135,39 +139,15 @@ struct soft_sort_steps {
       distances.for_items(grid, kind, weight, none_each{}, none_each{}, put_column<Emit>{order, emit});
       return;
     }
-    grid.tiles("soft_sort: fill_values", fill_by_position<score_order<T, R>, Values>{order, v, values});
-    if constexpr (requires(const grid_list<T, R>& list) { c(list, 0u); }) {
+    grid.tiles("soft_sort: fill_values",
+               emit_numbers<numbers_by_order<order_type, Values>, to_positions>{sorted, {values}});
+    if constexpr (is_given<Cotangent, T, R>) {
       distances.for_items(grid, kind, one_each{}, none_each{}, value, keep_row<Cotangent>{*this, c});
       distances.for_items(grid, kind, weight, rest, value, put_slope<Emit>{on, *this, emit});
     } else {
       distances.for_items(grid, kind, one_each{}, none_each{}, value, put_row<Emit>{value, emit});
     }
   }
-
-  template <class Values, class Emit>
-  struct sort_values {
-    score_order<T, R> order;
-    Values v;
-    Emit emit;
-
-    template <class Team, class Compute>
-    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
-                               const grid_tile& tile) const {
-      tile.for_own(team, [&](std::uint32_t p) { emit(list, p, v(list, order.item(list, p))); });
-    }
-  };
-  template <class Values, class Emit>
-  struct unsort_values {
-    score_order<T, R> order;
-    Values v;
-    Emit emit;
-
-    template <class Team, class Compute>
-    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
-                               const grid_tile& tile) const {
-      tile.for_own(team, [&](std::uint32_t p) { emit(list, order.item(list, p), v(list, p)); });
-    }
-  };
 
   // Where the sums of rows go, and then those of columns.
 
