@@ -21,8 +21,9 @@ struct distance_kind {
   }
 };
 
-/// distance_sums of long lists, over the grid: the scans by tiles, the walks a row each thread. Weights, rests and
-/// values are w(list, p), r(list, p), v(list, p) by position, as structs that kernels are given by value.
+/// distance_sums of long lists, over the grid: the scans by tiles, the walks a row each thread. Weights,
+/// rests and values are w(list, p), r(list, p), v(list, p) by position, as structs that kernels are given by
+/// value.
 template <class T, class R>
 struct distance_steps {
   score_order<T, R> order;

@@ -11,9 +11,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// Sums over all j for item k, with weights w_j, rests r_j and values v_j: of the kernel
-/// exp(-|x_k - x_j|^p / temperature) alone, or of the kernel times the sign (p = 1) or twice the size (p = 2) of
-/// x_k - x_j.
+/// Sums over all j for item k, with weights w_j, rests r_j and values v_j: of the kernel exp(-|x_k - x_j|^p /
+/// temperature) alone, or of the kernel times the sign (p = 1) or twice the size (p = 2) of x_k - x_j.
 struct kernel_sums {
   double mass = 0.0;   ///< sum_j w_j kernel
   double moved = 0.0;  ///< sum_j (r_j + w_j (v_j - v_k)) kernel
@@ -30,8 +29,8 @@ struct passed_sums {
   [[nodiscard]] static __device__ double decay_between(double scale, double upper, double lower) {
     return exp(-scale * (upper - lower));
   }
-  /// Calls emit(sums, sided sums) for item k, whose score is that of the positions [first, last]. Equal scores are
-  /// on neither side: the sided sums are those that the scans have at the ends of the run.
+  /// Calls emit(sums, sided sums) for item k, whose score is that of the positions [first, last]. Equal
+  /// scores are on neither side: the sided sums are those that the scans have at the ends of the run.
   template <class Weight, class Rest, class Value, class Emit>
   __device__ void meet(std::uint32_t k, std::uint32_t first, std::uint32_t last, Weight w, Rest r, Value v,
                        Emit emit) const {
@@ -71,8 +70,8 @@ __device__ inline void walk_within_reach(std::uint32_t k, std::uint32_t n, doubl
   emit(all, sided);
 }
 
-/// The sums of a sorted list, as detail/sigmoid/distance_sums.hpp has them: by two scans where p = 1, by walks
-/// where p = 2.
+/// The sums of a sorted list, as detail/sigmoid/distance_sums.hpp has them: by two scans where p = 1, by
+/// walks where p = 2.
 template <class T>
 class distance_sums {
  public:

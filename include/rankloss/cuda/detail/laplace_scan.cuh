@@ -10,8 +10,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// Sums over the items that a scan along the positions [begin, end) has passed, as the engines of the CPU form
-/// them, with weights w_j, rests r_j and values v_j:
+/// Sums over the items that a scan along the positions [begin, end) has passed, as the engines of the CPU
+/// form them, with weights w_j, rests r_j and values v_j:
 ///
 ///     mass   sum_j w_j e^-|x_j - x_k|
 ///     moved  sum_j (r_j + w_j (v_j - v_k)) e^-|x_j - x_k|
@@ -115,8 +115,8 @@ struct laplace_scan {
   }
 };
 
-/// The scans of n sorted items down and up; of[p] is the decay to position p from the one before. Upwards the scan
-/// meets item n - 1 - k at its position k.
+/// The scans of n sorted items down and up; of[p] is the decay to position p from the one before. Upwards the
+/// scan meets item n - 1 - k at its position k.
 struct laplace_scans {
   std::uint32_t n;
   const double* of;

@@ -141,9 +141,9 @@ class neural_band {
   std::uint32_t n_;
 };
 
-/// d(f) / d(x_j) from the column sum and the moment of D = d(f) / d(L), whose rows sum to 0: neural_gradient of
-/// detail/band/neural_band.hpp. Scores equal to x_j are at [begin, end); above, below: the sums of the columns
-/// before these and behind.
+/// d(f) / d(x_j) from the column sum and the moment of D = d(f) / d(L), whose rows sum to 0: neural_gradient
+/// of detail/band/neural_band.hpp. Scores equal to x_j are at [begin, end); above, below: the sums of the
+/// columns before these and behind.
 [[nodiscard]] __device__ inline double neural_slope(std::uint32_t j, std::uint32_t begin, std::uint32_t end,
                                                     double sum, double moment, double above, double below,
                                                     double temperature) {

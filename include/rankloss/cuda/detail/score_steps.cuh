@@ -80,8 +80,8 @@ struct fill_decays {
   }
 };
 
-// Numbers of the positions of long lists: those of an array; and, of numbers by item, those of the items that stand
-// there.
+// Numbers of the positions of long lists: those of an array; and, of numbers by item, those of the items that
+// stand there.
 struct numbers_at {
   const double* numbers;
 

@@ -177,10 +177,10 @@ class sinkhorn_band {
       pull_steps(team, sums, moments);
   }
 
-  // Back through the steps that were taken. A step back takes d(f) / d(A) first as the derivative of scaled rows,
-  // then as that of scaled columns. What an earlier scaling of rows adds to the sums, the next step takes
-  // away: they are those of the first rows, the softmax, alone. Moments come from all steps. `weights` becomes
-  // the part of a row.
+  // Back through the steps that were taken. A step back takes d(f) / d(A) first as the derivative of scaled
+  // rows, then as that of scaled columns. What an earlier scaling of rows adds to the sums, the next step
+  // takes away: they are those of the first rows, the softmax, alone. Moments come from all steps. `weights`
+  // becomes the part of a row.
 
   __device__ void start_back(std::uint32_t i) const { own_.weights[i] *= own_.rows[i]; }
   /// Step k > 0 back: of all columns, and then of all rows.

@@ -14,12 +14,12 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// sinkhorn_band of long lists, over the grid: each pass over the band is a launch with a thread for each row or
-/// column. As many steps are queued as there may be; a list that has been scaled takes no part in those that
-/// remain, so nothing is read back.
+/// sinkhorn_band of long lists, over the grid: each pass over the band is a launch with a thread for each row
+/// or column. As many steps are queued as there may be; a list that has been scaled takes no part in those
+/// that remain, so nothing is read back.
 ///
-/// The conjugate gradients of the implicit derivative take rounds until they are done, and are computed by a block
-/// for each list.
+/// The conjugate gradients of the implicit derivative take rounds until they are done, and are computed by a
+/// block for each list.
 template <class T, class R>
 struct sinkhorn_steps {
   score_order<T, R> order;
@@ -66,8 +66,8 @@ struct sinkhorn_steps {
       grid.rows("sinkhorn: scale_rows", scale_rows<E>{of, k + 1, keeps && k + 1 < how.steps});
     }
   }
-  /// Calls emit(list, p, x) on the device for each row of the scaled matrix times `values`, or for each column of
-  /// it times `weights`.
+  /// Calls emit(list, p, x) on the device for each row of the scaled matrix times `values`, or for each
+  /// column of it times `weights`.
   template <class E, class Grid, class Emit>
   void apply(const Grid& grid, const sinkhorn_options& how, const Emit& emit) const {
     grid.rows("sinkhorn: apply", apply_rows<E, Emit>{{*this, how, grid.kept()}, emit});
@@ -76,8 +76,8 @@ struct sinkhorn_steps {
   void apply_transposed(const Grid& grid, const sinkhorn_options& how, const Emit& emit) const {
     grid.rows("sinkhorn: apply_transposed", apply_columns<E, Emit>{{*this, how, grid.kept()}, emit});
   }
-  /// Calls emit(list, i, slope) on the device for each item: the gradient by the scores of the sum of `weights`
-  /// times `product`. Both are overwritten.
+  /// Calls emit(list, i, slope) on the device for each item: the gradient by the scores of the sum of
+  /// `weights` times `product`. Both are overwritten.
   template <class E, class Grid, class Emit>
   void pull(const Grid& grid, const sinkhorn_options& how, const Emit& emit) const {
     const of_entries<E> of{*this, how, grid.kept()};

@@ -8,8 +8,8 @@
 
 #include <cstdint>
 
-/// Soft sorts of lists that are too long for one block, over the grid. Steps<T, R> of a sort are a struct made from
-/// tile_arrays, with
+/// Soft sorts of lists that are too long for one block, over the grid. Steps<T, R> of a sort are a struct
+/// made from tile_arrays, with
 ///
 ///     multiply(grid, on, what, values, cotangent, emit)
 ///                              queues steps that call emit(list, i, x) on the device for each row or item;

@@ -43,8 +43,8 @@ struct soft_sort_list {
       return {weight, weight * moved, weight * (sided.moved - moved * sided.mass)};
     }
   };
-  /// The slope of an item, whose sided sums are of the weights and rests of all rows, and which has a row of its
-  /// own.
+  /// The slope of an item, whose sided sums are of the weights and rests of all rows, and which has a row of
+  /// its own.
   [[nodiscard]] __device__ double slope(const kernel_sums& sided, double own) const {
     return (sided.moved - own) / how.temperature;
   }
