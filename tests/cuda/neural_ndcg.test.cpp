@@ -45,18 +45,17 @@ TEST_CASE("cuda: neural_ndcg of long lists of doubles") {
   for (std::size_t i = 8700; i < in.scores.size(); i += 700) in.scores[i] = i % 1400 == 0 ? 1e6 : -1e6;
   for (const std::size_t steps : {0, 1, 6}) {
     INFO(steps << " steps");
-    cuda_support::agrees(neural_ndcg{.temperature = 0.003, .steps = steps, .tolerance = 0.1}, in, ctx);
+    cuda_support::agrees(neural_ndcg{.temperature = 0.02, .steps = steps, .tolerance = 0.1}, in, ctx);
   }
   for (double& y : in.relevance) y *= 300.0;
   cuda_support::agrees(
-      neural_ndcg{.temperature = 0.003, .gain = gain::linear, .cutoff = 3000, .steps = 1, .tolerance = 0.0},
+      neural_ndcg{.temperature = 0.02, .gain = gain::linear, .cutoff = 3000, .steps = 1, .tolerance = 0.0},
       in, ctx);
 }
-TEMPLATE_TEST_CASE("cuda: neural_ndcg of long lists with the implicit derivative", "", float, double) {
-  using R = std::conditional_t<std::is_same_v<TestType, float>, int, double>;
+TEST_CASE("cuda: neural_ndcg of long lists with the implicit derivative") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
-  auto in = cuda_support::lists_of_lengths<TestType, R>({4200, 300}, 4);
+  auto in = cuda_support::lists_of_lengths<float, int>({4200}, 4);
   cuda_support::gather_in_threes(in.scores, 0.1);
   cuda_support::agrees(
       neural_ndcg{
