@@ -4,7 +4,7 @@
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/neural_band.cuh>
-#include <rankloss/cuda/detail/neural_sort_steps.cuh>
+#include <rankloss/cuda/detail/neural_sort_cross_entropy_steps.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/evaluate.hpp>
@@ -110,6 +110,6 @@ struct neural_sort_cross_entropy_list {
 template <>
 struct engine<neural_sort_cross_entropy, cuda::context>
     : cuda::detail::list_engine<neural_sort_cross_entropy, cuda::detail::neural_sort_cross_entropy_list,
-                                cuda::detail::over_grid<cuda::detail::neural_sort_steps>> {};
+                                cuda::detail::over_grid<cuda::detail::neural_sort_cross_entropy_steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

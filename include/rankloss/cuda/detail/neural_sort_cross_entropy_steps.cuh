@@ -56,7 +56,7 @@ struct score_distances {
 };
 
 /// neural_sort_cross_entropy of long lists, over the grid: the two bands one after the other.
-struct neural_sort_steps {
+struct neural_sort_cross_entropy_steps {
   static constexpr std::uint32_t longest_of_block = longest_sorted_by_block;
 
   template <class T, class R>
