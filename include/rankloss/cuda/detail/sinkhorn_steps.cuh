@@ -42,7 +42,7 @@ struct sinkhorn_steps {
         taken(from.of_lists<std::uint64_t>()),
         slopes(from) {}
 
-  /// Calls body(of): queues steps whose entries are of the type that the options ask for.
+  /// Calls body(x) with a number of the type of the entries, which depends on the options.
   template <class Body>
   static void with_entries(const sinkhorn_options& how, Body body) {
     if (how.implicit != 0)
