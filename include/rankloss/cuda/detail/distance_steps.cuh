@@ -41,7 +41,8 @@ struct distance_steps {
   void prepare(const Grid& grid, const distance_kind& kind) const {
     sort_by_bounded_score(grid, order);
     if (kind.squared == 0)
-      grid.tiles("distances: fill_decays", fill_decays<distance_kind, T, R>{kind, order, passed.decay});
+      grid.tiles("distances: fill_decays",
+                 fill_decays<distance_kind, score_order<T, R>>{kind, order, passed.decay});
   }
   /// Calls emit(list, p, sums, sided sums) on the device for each position.
   template <class Grid, class Weight, class Rest, class Value, class Emit>

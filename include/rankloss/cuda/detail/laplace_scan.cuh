@@ -180,4 +180,22 @@ struct hand_on_both {
   }
 };
 
+/// The decay to each position from the one before, by on.decay(upper, lower) and a score_order; 0 at the first.
+template <class On, class Order>
+struct fill_decays {
+  On on;
+  Order order;
+  double* decay;  ///< [items]
+
+  template <class Team, class Compute, class T, class R>
+  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                             const grid_tile& tile) const {
+    tile.for_own(team, [&](std::uint32_t p) {
+      decay[list.first + p] = p > 0 ? on.decay(static_cast<double>(order.score(list, p - 1)),
+                                               static_cast<double>(order.score(list, p)))
+                                    : 0.0;
+    });
+  }
+};
+
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

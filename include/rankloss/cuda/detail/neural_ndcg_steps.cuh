@@ -4,6 +4,7 @@
 #include <rankloss/cuda/detail/gain_steps.cuh>
 #include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/grid_lists.cuh>
+#include <rankloss/cuda/detail/rank_steps.cuh>
 #include <rankloss/cuda/detail/score_steps.cuh>
 #include <rankloss/cuda/detail/sinkhorn_steps.cuh>
 #include <rankloss/cuda/detail/team.cuh>

@@ -3,6 +3,7 @@
 
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/neural_band.cuh>
+#include <rankloss/cuda/detail/rank_steps.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
 #include <rankloss/cuda/detail/score_steps.cuh>
 #include <rankloss/cuda/detail/sinkhorn_band.cuh>

@@ -120,7 +120,8 @@ struct laplace_ranks_steps {
   template <class Grid>
   void prepare(const Grid& grid, const laplace_ranks_list& on) const {
     sort_by_bounded_score(grid, order);
-    grid.tiles("laplace_ranks: fill_decays", fill_decays<laplace_ranks_list, T, R>{on, order, decay});
+    grid.tiles("laplace_ranks: fill_decays",
+               fill_decays<laplace_ranks_list, score_order<T, R>>{on, order, decay});
     grid.tiles("laplace_ranks: count_tiles", count_tiles{*this});
     grid.lists("laplace_ranks: hand_on", hand_on_both{counted});
   }

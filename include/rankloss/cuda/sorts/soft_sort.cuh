@@ -5,6 +5,7 @@
 #include <rankloss/cuda/detail/distance_sums.cuh>
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/laplace_scan.cuh>
+#include <rankloss/cuda/detail/rank_steps.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
 #include <rankloss/cuda/detail/sort_list.cuh>
 #include <rankloss/cuda/detail/sort_steps.cuh>

@@ -49,7 +49,7 @@ struct soft_top_k_steps {
   template <class Grid>
   void prepare(const Grid& grid, const soft_top_k_list& on) const {
     sort_by_bounded_score(grid, order);
-    grid.tiles("soft_top_k: fill_decays", fill_decays<soft_top_k_list, T, R>{on, order, decay});
+    grid.tiles("soft_top_k: fill_decays", fill_decays<soft_top_k_list, score_order<T, R>>{on, order, decay});
     grid.tiles("soft_top_k: sum_tiles", sum_tiles{*this});
     grid.lists("soft_top_k: hand_on", hand_on_both{sums});
     grid.tiles("soft_top_k: find_sums", find_sums{on, *this});
