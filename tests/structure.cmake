@@ -72,12 +72,14 @@ set(cuda_tested_by
     approx_ndcg:sndcg
     batch:context
     detail/all_pairs:pairwise
+    detail/distance_steps:sorts/soft_sort
     detail/distance_sums:sorts/soft_sort
     detail/embedding_shape:embedding_batch
     detail/embedding_side:embedding_batch
     detail/exponent_lines:circle
     detail/faults:context
     detail/field_faults:preference_batch
+    detail/gain_steps:neural_ndcg
     detail/gains:sndcg
     detail/grid_lists:softmax_cross_entropy
     detail/isotonic:ranks/projected_ranks
@@ -102,6 +104,9 @@ set(cuda_tested_by
     detail/merge_sort:preference_batch
     detail/metrics_of_ranks:smooth_metric
     detail/neural_band:neural_ndcg
+    detail/neural_band_steps:sorts/neural_sort
+    detail/neural_ndcg_steps:neural_ndcg
+    detail/neural_sort_cross_entropy_steps:neural_sort_cross_entropy
     detail/order_faults:plackett_luce_policy
     detail/order_rests:listmle
     detail/order_shape:plackett_luce_policy
@@ -124,12 +129,14 @@ set(cuda_tested_by
     detail/sigmoid_sums:sndcg
     detail/sigmoid_tiles:sndcg
     detail/sinkhorn_band:neural_ndcg
+    detail/sinkhorn_steps:sorts/sinkhorn
     detail/sndcg_steps:sndcg
     detail/smooth_metric_steps:smooth_metric
     detail/soft_top_k_list:sorts/soft_top_k
     detail/softmax_list:softmax_cross_entropy
     detail/softmax_steps:softmax_cross_entropy
     detail/sort_list:sorts/neural_sort
+    detail/sort_steps:sorts/neural_sort
     detail/spearman_steps:soft_spearman
     detail/term_kernel:preference_batch
     detail/tied_draws:plackett_luce

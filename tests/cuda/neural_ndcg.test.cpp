@@ -31,6 +31,38 @@ TEST_CASE("cuda: neural_ndcg of doubles") {
       {.temperature = 0.3, .steps = 3, .tolerance = 1e-2}, 700);
 }
 
+TEST_CASE("cuda: neural_ndcg of long lists of floats") {
+  cuda_support::keeps_the_promises_of_long_lists<neural_ndcg, float, int>(
+      {.temperature = 0.003, .steps = 2, .tolerance = 1e-2}, 4200, 500);
+}
+TEST_CASE("cuda: neural_ndcg of long lists of doubles") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  // Lists that stop scaling after different numbers of steps, one of which has nothing relevant.
+  auto in = cuda_support::lists_of_lengths<double, double>({4200, 300, 4200, 5000}, 4);
+  for (std::size_t i = 0; i < 4200; ++i) in.scores[i] *= 4.0;
+  for (std::size_t i = 4500; i < 8700; ++i) in.relevance[i] = 0.0;
+  for (std::size_t i = 8700; i < in.scores.size(); i += 700) in.scores[i] = i % 1400 == 0 ? 1e6 : -1e6;
+  for (const std::size_t steps : {0, 1, 6}) {
+    INFO(steps << " steps");
+    cuda_support::agrees(neural_ndcg{.temperature = 0.02, .steps = steps, .tolerance = 0.1}, in, ctx);
+  }
+  for (double& y : in.relevance) y *= 300.0;
+  cuda_support::agrees(
+      neural_ndcg{.temperature = 0.02, .gain = gain::linear, .cutoff = 3000, .steps = 1, .tolerance = 0.0},
+      in, ctx);
+}
+TEST_CASE("cuda: neural_ndcg of long lists with the implicit derivative") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<float, int>({4200}, 4);
+  cuda_support::gather_in_threes(in.scores, 0.1);
+  cuda_support::agrees(
+      neural_ndcg{
+          .temperature = 0.1, .steps = 2, .tolerance = 0.0, .derivative = sinkhorn_derivative::implicit},
+      in, ctx);
+}
+
 // The scores of the two items are close, as the gradient of a list that is sorted hard vanishes.
 template <class T, class R>
 [[nodiscard]] cuda_support::host_lists<T, R> lists() {

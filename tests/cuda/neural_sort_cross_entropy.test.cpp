@@ -8,6 +8,11 @@
 #include <limits>
 #include <type_traits>
 
+// Items of equal relevance share their rows, so the band of the relevance grows with the square of their
+// number.
+template <>
+inline constexpr unsigned cuda_support::grades_of_long_lists<rankloss::neural_sort_cross_entropy> = 2000;
+
 namespace cuda_neural_sort_cross_entropy_test {
 
 using rankloss::neural_sort_cross_entropy;
@@ -27,6 +32,23 @@ TEST_CASE("cuda: neural_sort_cross_entropy of doubles, at every length", "[lengt
 }
 TEST_CASE("cuda: neural_sort_cross_entropy of doubles") {
   cuda_support::keeps_the_promises_of_lists<neural_sort_cross_entropy, double, double>(loss, 700);
+}
+
+TEST_CASE("cuda: neural_sort_cross_entropy of long lists of floats") {
+  cuda_support::keeps_the_promises_of_long_lists<neural_sort_cross_entropy, float, int>({0.003, 3.0}, 4200,
+                                                                                        1000);
+}
+TEST_CASE("cuda: neural_sort_cross_entropy of long lists of doubles") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<double, double>({4200, 300, 5000}, 3);
+  for (std::size_t i = 0; i < in.scores.size(); ++i)
+    if (i % 3 != 0) in.relevance[i] = static_cast<double>(i * 7919 % 5003) * 1e-3;
+  for (std::size_t i = 4500; i < in.scores.size(); i += 700) in.scores[i] = i % 1400 == 0 ? 1e6 : -1e6;
+  cuda_support::agrees(neural_sort_cross_entropy{0.005, 0.002}, in, ctx);
+  in.relevance[4600] = 1e300;
+  in.scores[4700] = std::numeric_limits<double>::infinity();
+  cuda_support::agrees(neural_sort_cross_entropy{0.1, 1e-5}, in, ctx);
 }
 
 TEMPLATE_TEST_CASE("cuda: neural_sort_cross_entropy at every temperature", "", float, double) {

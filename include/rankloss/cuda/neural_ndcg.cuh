@@ -2,8 +2,10 @@
 #pragma once
 
 #include <rankloss/cuda/detail/gains.cuh>
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/neural_band.cuh>
+#include <rankloss/cuda/detail/neural_ndcg_steps.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
 #include <rankloss/cuda/detail/sinkhorn_band.cuh>
 #include <rankloss/cuda/detail/team.cuh>
@@ -34,6 +36,10 @@ struct neural_ndcg_list {
   }
   [[nodiscard]] __device__ bool takes(double y) const { return rankloss::detail::takes_gain(gains.kind, y); }
   [[nodiscard]] __device__ bool counts(double y) const { return gains.counts(y); }
+  [[nodiscard]] __device__ double discount(std::uint32_t position) const {
+    if (gains.cutoff > 0 && position >= gains.cutoff) return 0.0;
+    return 0.6931471805599453 / log(static_cast<double>(position) + 2.0);
+  }
 
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
@@ -96,17 +102,13 @@ struct neural_ndcg_list {
     }
     return 1.0 - dcg / best;
   }
-
-  [[nodiscard]] __device__ double discount(std::uint32_t position) const {
-    if (gains.cutoff > 0 && position >= gains.cutoff) return 0.0;
-    return 0.6931471805599453 / log(static_cast<double>(position) + 2.0);
-  }
 };
 
 }  // namespace cuda::detail
 
 template <>
 struct engine<neural_ndcg, cuda::context>
-    : cuda::detail::list_engine<neural_ndcg, cuda::detail::neural_ndcg_list> {};
+    : cuda::detail::list_engine<neural_ndcg, cuda::detail::neural_ndcg_list,
+                                cuda::detail::over_grid<cuda::detail::neural_ndcg_steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/neural_band.cuh>
+#include <rankloss/cuda/detail/neural_sort_cross_entropy_steps.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/evaluate.hpp>
@@ -43,20 +45,17 @@ struct neural_sort_cross_entropy_list {
       const falling_runs relevance(team, n, x, order,
                                    [&](std::uint32_t i) { return static_cast<double>(items.relevance(i)); });
       const neural_band<T> band(team, x, n, loss.relevance_temperature, gaps);
-      column_sums(team, band, inverse, [&](std::uint32_t q, double sum, double moment) {
-        target.sums[order[q]] = sum;
-        target.moments[order[q]] = moment;
-        target.positions[order[q]] = q;
-      });
+      column_sums(team, band, inverse,
+                  [&](std::uint32_t q, const auto& own) { target.put(order[q], q, own); });
     }
     const falling_runs scores(team, n, x, order, [&](std::uint32_t i) {
       return static_cast<double>(rankloss::detail::bounded(items.score(i)));
     });
     const neural_band<T> band(team, x, n, loss.temperature, gaps);
     // The sums and moments of D = P - Q, whose rows sum to 0.
-    column_sums(team, band, inverse, [&](std::uint32_t j, double sum, double moment) {
-      sums[j] = sum - target.sums[order[j]];
-      moments[j] = moment - target.moment_about(j, order[j]);
+    column_sums(team, band, inverse, [&](std::uint32_t j, const auto& own) {
+      sums[j] = own.sum - target.sums[order[j]];
+      moments[j] = own.moment - target.moment_about(j, order[j]);
     });
     const double count = static_cast<double>(n);
     const double value =
@@ -68,20 +67,8 @@ struct neural_sort_cross_entropy_list {
   }
 
  private:
-  /// The columns of Q by item: their sums, their moments about the position of the item by relevance, and that
-  /// position.
-  struct target_columns {
-    double *sums, *moments;
-    std::uint32_t* positions;
-
-    /// The moment of an item's column about position j.
-    [[nodiscard]] __device__ double moment_about(std::uint32_t j, std::uint32_t i) const {
-      return fma(sums[i], static_cast<double>(positions[i]) - static_cast<double>(j), moments[i]);
-    }
-  };
-
-  /// Calls emit(j, sum, moment) with those of the columns of the soft permutation. `inverse` becomes the
-  /// inverse row sums of the band.
+  /// Calls emit(j, column) with the sums and moments of the columns of the soft permutation. `inverse`
+  /// becomes the inverse row sums of the band.
   template <class Team, class E, class Emit>
   static __device__ void column_sums(const Team& team, const neural_band<E>& band, double* inverse,
                                      Emit emit) {
@@ -102,26 +89,19 @@ struct neural_sort_cross_entropy_list {
     return sum(team, own);
   }
 
-  /// What the scores add to the value, besides the logarithms of the row sums. The formula is that of
-  /// cpu/neural_sort_cross_entropy.hpp: scores about the middle one, in units in which no sum of finite
-  /// scores overflows. `prefix` is scratch.
+  /// What the scores add to the value. `prefix` is scratch.
   template <class Team>
   [[nodiscard]] __device__ double of_scores(const Team& team, std::uint32_t n, const double* x,
                                             const std::uint32_t* order, const target_columns& target,
                                             double* prefix) const {
-    constexpr double scale = 0x1p-128;
-    const double middle = scale * x[n / 2];
-    const auto own = [&](std::uint32_t j) { return scale * x[j] - middle; };
+    const auto own = [&](std::uint32_t j) { return score_distances::own(x[j], x[n / 2]); };
     const double total = scan_items(
         team, n, 0.0, own, [](double a, double b) { return a + b; },
         [&](std::uint32_t j, double up_to) { prefix[j] = up_to; });
     double distances = 0.0;
-    for (std::uint32_t j = team.rank(); j < n; j += team.size()) {
-      const double above = prefix[j] - own(j), below = total - prefix[j];
-      distances +=
-          (1.0 - target.sums[order[j]]) * (below - above) + 2.0 * target.moment_about(j, order[j]) * own(j);
-    }
-    return held_as<double>(sum(team, distances) / static_cast<double>(n) / loss.temperature / scale);
+    for (std::uint32_t j = team.rank(); j < n; j += team.size())
+      distances += score_distances::term(j, order[j], own(j), prefix[j], total, target);
+    return score_distances::value(sum(team, distances), n, loss.temperature);
   }
 };
 
@@ -129,6 +109,7 @@ struct neural_sort_cross_entropy_list {
 
 template <>
 struct engine<neural_sort_cross_entropy, cuda::context>
-    : cuda::detail::list_engine<neural_sort_cross_entropy, cuda::detail::neural_sort_cross_entropy_list> {};
+    : cuda::detail::list_engine<neural_sort_cross_entropy, cuda::detail::neural_sort_cross_entropy_list,
+                                cuda::detail::over_grid<cuda::detail::neural_sort_cross_entropy_steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -18,6 +18,19 @@ TEST_CASE("cuda: neural_sort of doubles, at every length", "[lengths]") {
 TEMPLATE_TEST_CASE("cuda: neural_sort", "", float, double) {
   cuda_support::keeps_the_promises_of_sorts<neural_sort, TestType>({.temperature = 0.2}, 700);
 }
+TEMPLATE_TEST_CASE("cuda: neural_sort of long lists", "", float, double) {
+  cuda_support::keeps_the_promises_of_long_sorts<neural_sort, TestType>({.temperature = 0.01}, 4200, 500);
+}
+TEMPLATE_TEST_CASE("cuda: neural_sort of long lists, at every temperature", "", float, double) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::sorts_of_lengths<TestType>({4700}, 4);
+  for (const double t : {1e-4, 0.3}) {
+    INFO("temperature " << t);
+    cuda_support::agrees(neural_sort{.temperature = t}, in, ctx);
+  }
+}
+
 TEMPLATE_TEST_CASE("cuda: neural_sort at every temperature", "", float, double) {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

@@ -28,6 +28,32 @@ TEMPLATE_TEST_CASE("cuda: soft_sort by squared distances", "", float, double) {
   cuda_support::keeps_the_promises_of_sorts<soft_sort, TestType>(
       {.temperature = 0.01, .distance = sort_distance::squared}, 520);
 }
+TEMPLATE_TEST_CASE("cuda: soft_sort of long lists", "", float, double) {
+  cuda_support::keeps_the_promises_of_long_sorts<soft_sort, TestType>({.temperature = 0.1}, 4200, 4200);
+}
+TEMPLATE_TEST_CASE("cuda: soft_sort by squared distances of long lists", "", float, double) {
+  cuda_support::keeps_the_promises_of_long_sorts<soft_sort, TestType>(
+      {.temperature = 1e-5, .distance = sort_distance::squared}, 4200, 500);
+}
+TEMPLATE_TEST_CASE("cuda: soft_sort of long lists, with every option", "", float, double) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::sorts_of_lengths<TestType>({4700}, 4);
+  for (const double t : {1e-6, 0.01, 0.5}) {
+    INFO("temperature " << t);
+    cuda_support::agrees(soft_sort{.temperature = t}, in, ctx);
+  }
+  for (const auto distance : {sort_distance::absolute, sort_distance::squared})
+    cuda_support::agrees(soft_sort{.temperature = 1e-7, .distance = distance, .forward = sort_forward::hard},
+                         in, ctx);
+}
+TEST_CASE("cuda: soft_sort of 30 000 items", "[lengths]") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::sorts_of_lengths<float>({30000}, 5);
+  cuda_support::agrees(soft_sort{.temperature = 0.01}, in, ctx);
+}
+
 TEMPLATE_TEST_CASE("cuda: soft_sort with every option", "", float, double) {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

@@ -251,6 +251,17 @@ template <class T, class R>
   return in;
 }
 
+/// Scores in groups of three that do not reach each other at this temperature, so that conjugate gradients are done
+/// after a few rounds.
+template <class T>
+void gather_in_threes(std::vector<T>& scores, double temperature) {
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    const std::size_t at = i * 1009 % scores.size();
+    const double within = static_cast<double>(at % 3) * (0.3 + 0.1 * static_cast<double>(at % 8));
+    scores[i] = static_cast<T>(temperature * (within + 50.0 * static_cast<double>(at / 3)));
+  }
+}
+
 /// The lengths at which a warp, a block or its shared memory is full, and those around them.
 [[nodiscard]] inline std::vector<std::size_t> all_lengths(std::size_t longest) {
   std::vector<std::size_t> lengths;
@@ -379,14 +390,27 @@ void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
   }
 }
 
-/// What the frame promises of lists that are computed by the whole grid, for one loss. Lists of `n` items are,
-/// and those of 300 are not.
+/// Of how many grades relevance is, where the time of a loss grows with the square of those of one grade.
+template <class Loss>
+inline constexpr unsigned grades_of_long_lists = 0;
+
+/// What the frame promises of lists that are computed by the whole grid, for one loss. Lists of `n` items
+/// are, and those of 300 are not. `equal`: so many scores are the same, where its time grows with their
+/// square; 0: all.
 template <class Loss, class T, class R>
-void keeps_the_promises_of_long_lists(const Loss& loss, std::size_t n) {
+void keeps_the_promises_of_long_lists(const Loss& loss, std::size_t n, std::size_t equal = 0) {
   const stream own;
   rankloss::cuda::context ctx(own);
   std::mt19937 random(11);
-  host_lists<T, R> in = lists_of_lengths<T, R>({3, 0, 300, n, 1}, 9);
+  const auto lists = [](const std::vector<std::size_t>& lengths, unsigned seed) {
+    host_lists<T, R> made = lists_of_lengths<T, R>(lengths, seed);
+    if constexpr (grades_of_long_lists < Loss >> 0) {
+      std::mt19937 grades(seed);
+      for (R& y : made.relevance) y = static_cast<R>(grades() % grades_of_long_lists<Loss>);
+    }
+    return made;
+  };
+  host_lists<T, R> in = lists({3, 0, 300, n, 1}, 9);
   const std::size_t last = 3;  // the long list
   const auto masked = [&] {
     for (std::size_t i = 0; i < in.scores.size(); ++i) {
@@ -400,7 +424,7 @@ void keeps_the_promises_of_long_lists(const Loss& loss, std::size_t n) {
   };
 
   SECTION("beside others, with the same bits as alone") {
-    in = lists_of_lengths<T, R>({3, n + 777, 0, n, 300}, 9);
+    in = lists({3, n + 777, 0, n, 300}, 9);
     in.reduction = rankloss::reduction::sum;
     agrees(loss, in, ctx);
     const results<T> together = on_device(loss, in, ctx);
@@ -434,7 +458,7 @@ void keeps_the_promises_of_long_lists(const Loss& loss, std::size_t n) {
     agrees(loss, in, ctx, {.filled = 7.0});
   }
   SECTION("dense, with stride, lengths and mask") {
-    in = lists_of_lengths<T, R>({n + 40 + n + 9}, 5);
+    in = lists({n + 40 + n + 9}, 5);
     in.offsets.clear();
     in.length = n + 9;
     in.stride = n + 40;
@@ -443,8 +467,8 @@ void keeps_the_promises_of_long_lists(const Loss& loss, std::size_t n) {
     masked();
     agrees(loss, in, ctx, {.filled = 7.0});
   }
-  SECTION("all scores equal, or a few outliers") {
-    std::fill(in.scores.begin(), in.scores.end(), T{-3});
+  SECTION("all scores equal, or many, and a few outliers") {
+    std::fill_n(in.scores.begin(), equal > 0 ? 303 + equal : in.scores.size(), T{-3});
     agrees(loss, in, ctx);
     for (std::size_t i = 0; i < in.scores.size(); i += 1000)
       in.scores[i] = static_cast<T>(i % 2000 == 0 ? 1e6 : -1e6);

@@ -16,6 +16,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <vector>
@@ -94,8 +95,9 @@ template <class Sort, class T>
 
 /// Each list's numbers are those of the CPU, relative to the largest of the list.
 template <class Sort, class T>
-void agrees(const Sort& how, const host_sorts<T>& in, rankloss::cuda::context& ctx) {
-  for (const sort_product what : all_products) {
+void agrees(const Sort& how, const host_sorts<T>& in, rankloss::cuda::context& ctx,
+            const std::vector<sort_product>& products = {std::begin(all_products), std::end(all_products)}) {
+  for (const sort_product what : products) {
     const std::vector<T> device = on_device(how, what, in, ctx);
     CHECK_NOTHROW(ctx.check());
     const std::vector<double> host = on_host(how, what, in);
@@ -261,6 +263,94 @@ void keeps_the_promises_of_sorts(const Sort& how, std::size_t longest = 1300) {
     auto bounded = in;
     bounded.lists.longest = 300;
     (void)on_device(how, sort_product::pullback, bounded, counted);
+    CHECK(memory.allocations == allocations);
+  }
+}
+
+/// The same for lists that the whole grid computes, of some n items. `equal`: so many scores are the same,
+/// where the time of the sort grows with their square.
+template <class Sort, class T>
+void keeps_the_promises_of_long_sorts(const Sort& how, std::size_t n, std::size_t equal) {
+  const stream own;
+  rankloss::cuda::context ctx(own);
+  std::mt19937 random(17);
+
+  SECTION("beside others, with the same bits as alone") {
+    const auto in = sorts_of_lengths<T>({3, n + 450, 0, n, 300}, 9);
+    agrees(how, in, ctx);
+    const auto [first, size] = place_of(in.lists, 3);
+    host_sorts<T> one{{.scores = part_of(in.lists.scores, first, size), .relevance = std::vector<int>(size)},
+                      part_of(in.values, first, size),
+                      part_of(in.cotangent, first, size)};
+    for (const sort_product what : all_products) {
+      const std::vector<T> together = on_device(how, what, in, ctx);
+      one.lists.longest = what == sort_product::apply ? 0 : size;
+      CHECK(on_device(how, what, one, ctx) == part_of(together, first, size));
+    }
+  }
+  SECTION("dense, with stride, lengths and a mask, which may leave few items or none") {
+    auto in = sorts_of_lengths<T>({3 * (n + 40) + n + 9}, 5);
+    in.lists.offsets.clear();
+    in.lists.length = n + 9;
+    in.lists.stride = n + 40;
+    in.lists.lengths = {static_cast<std::uint32_t>(n), 30, static_cast<std::uint32_t>(n + 9),
+                        static_cast<std::uint32_t>(n)};
+    for (std::size_t i = 0; i < in.lists.scores.size(); ++i) {
+      const bool few = i >= 2 * in.lists.stride && i < 3 * in.lists.stride;
+      const bool none = i >= 3 * in.lists.stride;
+      in.lists.mask.push_back(!none && random() % (few ? 900 : 5) > (few ? 898 : 0) ? 1 : 0);
+      if (few) in.lists.scores[i] *= static_cast<T>(0.01);  // so near that a gradient is left
+      if (in.lists.mask.back() != 0) continue;
+      in.lists.scores[i] = static_cast<T>(NAN);
+      in.values[i] = in.cotangent[i] = static_cast<T>(INFINITY);
+    }
+    agrees(how, in, ctx);
+  }
+  SECTION("ties, many scores equal, infinite scores and outliers") {
+    auto in = sorts_of_lengths<T>({n, n}, 8);
+    auto& s = in.lists.scores;
+    for (std::size_t i = 0; i < n; ++i) s[i] = std::round(T{200} * s[i]) * T(0.0050319);
+    for (std::size_t i = n; i < n + equal; ++i) s[i] = T{-3};
+    for (std::size_t i = n; i < 2 * n; i += 700) s[i] = static_cast<T>(i % 1400 == 0 ? 1e6 : -1e6);
+    for (T& v : in.values) v += T{1};  // a mean of values about 0 may be nothing but rounding errors
+    agrees(how, in, ctx);
+    for (std::size_t i = n; i < 2 * n; i += 500) s[i] = static_cast<T>(i % 1000 == 0 ? INFINITY : -INFINITY);
+    for (const sort_product what : all_products)
+      for (const T x : on_device(how, what, in, ctx)) CHECK(std::isfinite(x));
+    CHECK_NOTHROW(ctx.check());
+  }
+  if constexpr (std::same_as<T, double>) SECTION("products with numbers near the largest double") {
+      auto in = sorts_of_lengths<double>({n}, 11);
+      for (double& x : in.values) x *= 0x1p1000;
+      agrees(how, in, ctx);
+      in = sorts_of_lengths<double>({n}, 12);
+      for (double& x : in.cotangent) x *= 0x1p1000;
+      agrees(how, in, ctx, {sort_product::pullback});
+    }
+  SECTION("bad numbers are told, and their lists are NaN") {
+    auto in = sorts_of_lengths<T>({3, n, 300}, 9);
+    in.values[4010] = static_cast<T>(NAN);
+    const std::vector<T> out = on_device(how, sort_product::apply, in, ctx);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < out.size(); ++i) wrong += std::isnan(out[i]) != (i >= 3 && i < 3 + n);
+    CHECK(wrong == 0);
+    CHECK_THROWS_WITH(ctx.check(), "rankloss: values: nan at list 1, item 4007, expected a finite number");
+    in.values[4010] = T{1};
+    in.cotangent[3003] = static_cast<T>(INFINITY);
+    CHECK(std::isnan(on_device(how, sort_product::pullback, in, ctx)[5]));
+    CHECK_THROWS_WITH(ctx.check(), "rankloss: cotangent: inf at list 1, item 3000, expected a finite number");
+    CHECK_FALSE(std::isnan(on_device(how, sort_product::transposed, in, ctx)[5]));
+    CHECK_NOTHROW(ctx.check());
+  }
+  SECTION("scratch is what is said") {
+    const auto in = sorts_of_lengths<T>({3, n, 20}, 9);
+    const device_lists<T, int> lists(in.lists);
+    counted_memory memory;
+    rankloss::cuda::context counted(own, memory.resource());
+    counted.reserve(
+        sort_scratch_bytes<Sort, T>(how, {.scores = lists.batch.scores, .offsets = lists.batch.offsets}));
+    const std::size_t allocations = memory.allocations;
+    (void)on_device(how, sort_product::pullback, in, counted);
     CHECK(memory.allocations == allocations);
   }
 }

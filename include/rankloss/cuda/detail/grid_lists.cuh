@@ -230,6 +230,17 @@ __global__ void __launch_bounds__(tile_threads, 1) list_step(const grid_task<Tas
   step(block_team(slots), grid.task.compute, grid.list_of(of, blockIdx.x));
 }
 
+/// Memory that a loss has asked for by kept_bytes, as the items of a list have it.
+struct kept_memory {
+  unsigned char* memory;
+  std::size_t bytes;  ///< of an item
+
+  template <class T, class R>
+  [[nodiscard]] __device__ unsigned char* of(const grid_list<T, R>& list) const {
+    return memory + list.first * bytes;
+  }
+};
+
 /// What queues the steps of a loss.
 template <class Task>
 class grid_steps {
@@ -246,6 +257,12 @@ class grid_steps {
     launch(name, part_step<Task, Step>, grid_.table.most_tiles * parts_of_tile, tile_threads, 0, stream_,
            grid_, step);
   }
+  /// The same for parts with a thread for each item: a step whose items take long, each for itself.
+  template <class Step>
+  void rows(std::string_view name, const Step& step) const {
+    launch(name, part_step<Task, Step>, grid_.table.most_tiles * parts_of_tile, part_items, 0, stream_, grid_,
+           step);
+  }
   template <class Step>
   void lists(std::string_view name, const Step& step) const {
     launch(name, list_step<Task, Step>, grid_.table.most_lists, tile_threads, 0, stream_, grid_, step);
@@ -258,6 +275,7 @@ class grid_steps {
   [[nodiscard]] const auto& compute() const noexcept { return grid_.task.compute; }
   /// Lists have at most so many items.
   [[nodiscard]] std::uint32_t longest() const noexcept { return grid_.task.longest; }
+  [[nodiscard]] kept_memory kept() const noexcept { return {grid_.task.kept, grid_.task.kept_bytes}; }
   [[nodiscard]] bool weighted() const noexcept { return !grid_.task.batch.item_weights.empty(); }
   [[nodiscard]] bool gradient_wanted() const noexcept { return !grid_.task.out.gradient.empty(); }
   [[nodiscard]] bool hessian_wanted() const noexcept { return !grid_.task.out.hessian.empty(); }

@@ -4,55 +4,57 @@
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/sigmoid_sums.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tile_scan.cuh>
 
 #include <cstdint>
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// Sums over the items that a scan along the positions [begin, end) has passed, as the engine of the CPU forms
-/// them:
+/// Sums over the items that a scan along the positions [begin, end) has passed, as the engines of the CPU
+/// form them, with weights w_j, rests r_j and values v_j:
 ///
-///     counted      sum_j e^-|x_j - x_k|
-///     differences  sum_j (c_j - c_k) e^-|x_j - x_k|
+///     mass   sum_j w_j e^-|x_j - x_k|
+///     moved  sum_j (r_j + w_j (v_j - v_k)) e^-|x_j - x_k|
 ///
-/// Each thread scans a stretch of neighbours, from what the threads before it hand on. decay(k) is the
-/// exponential of the gap before position k; it is not asked for k = 0.
-template <class Decay>
+/// Each thread scans a stretch of neighbours, from what the threads before it hand on. way.at(k) is the item
+/// that is met at position k, and way.decay(k) the exponential of the gap before it, which is not asked for
+/// k = 0. The functions w, r, v and emit are of items.
+template <class Way>
 struct laplace_scan {
   std::uint32_t begin, end;
-  Decay decay;
-  double counted = 0.0, differences = 0.0;  ///< of the position before the first
+  Way way;
+  double mass = 0.0, moved = 0.0;  ///< of the position before the first
 
-  /// Calls emit(k, counted).
-  template <class Team, class Emit>
-  __device__ void count(const Team& team, Emit emit) const {
+  /// Calls emit(item, mass).
+  template <class Team, class Weight, class Emit>
+  __device__ void sum_masses(const Team& team, Weight w, Emit emit) const {
     const stretch own = stretch_of(team);
-    double sum = handed_on(team, own);
+    double sum = mass_before(team, own, w);
     for (std::uint32_t k = own.begin; k < own.end; ++k) {
-      sum = next_count(k, sum);
-      emit(k, sum);
+      sum = next_mass(k, sum, w);
+      emit(way.at(k), sum);
     }
     team.sync();
   }
-  /// Calls emit(k, differences).
-  template <class Team, class C, class Emit>
-  __device__ void differ(const Team& team, C c, Emit emit) const {
+  /// Calls emit(item, mass, moved).
+  template <class Team, class Weight, class Rest, class Value, class Emit>
+  __device__ void sum_moved(const Team& team, Weight w, Rest r, Value v, Emit emit) const {
     const stretch own = stretch_of(team);
-    const double count_before = handed_on(team, own);
-    const double before = sum_before(team, differences_of(own, count_before, c), differences);
-    walk(own, count_before, before, c, emit);
+    const double from = mass_before(team, own, w);
+    const double before = sum_before(team, moved_of(own, from, w, r, v), moved);
+    walk(own, from, before, w, r, v, [&](std::uint32_t k, double m, double x) { emit(way.at(k), m, x); });
     team.sync();
   }
-  /// What all positions hand on: the decay over them, and what they add to `counted` or `differences` of those
-  /// behind. The same for every thread.
-  template <class Team>
-  [[nodiscard]] __device__ decayed_sum count_all(const Team& team) const {
-    return total(team, count_of(stretch_of(team)));
+  /// What all positions hand on: the decay over them, and what they add to `mass` or `moved` of those behind.
+  /// The same for every thread.
+  template <class Team, class Weight>
+  [[nodiscard]] __device__ decayed_sum mass_of_all(const Team& team, Weight w) const {
+    return total(team, mass_of(stretch_of(team), w));
   }
-  template <class Team, class C>
-  [[nodiscard]] __device__ decayed_sum differ_all(const Team& team, C c) const {
+  template <class Team, class Weight, class Rest, class Value>
+  [[nodiscard]] __device__ decayed_sum moved_of_all(const Team& team, Weight w, Rest r, Value v) const {
     const stretch own = stretch_of(team);
-    return total(team, differences_of(own, handed_on(team, own), c));
+    return total(team, moved_of(own, mass_before(team, own, w), w, r, v));
   }
 
  private:
@@ -73,66 +75,126 @@ struct laplace_scan {
     const stretch own = stretch::of(team, end - begin);
     return {begin + own.begin, begin + own.end};
   }
-  [[nodiscard]] __device__ double gap(std::uint32_t k) const { return k > 0 ? decay(k) : 0.0; }
-  [[nodiscard]] __device__ double next_count(std::uint32_t k, double sum) const {
-    const double q = gap(k);
-    return fma(q, sum, q);
+  [[nodiscard]] __device__ double gap(std::uint32_t k) const { return k > 0 ? way.decay(k) : 0.0; }
+  template <class Weight>
+  [[nodiscard]] __device__ double next_mass(std::uint32_t k, double sum, Weight w) const {
+    if (k == 0) return 0.0;
+    const double q = way.decay(k);
+    return fma(q, sum, q * w(way.at(k - 1)));
   }
-  [[nodiscard]] __device__ decayed_sum count_of(const stretch& own) const {
+  template <class Weight>
+  [[nodiscard]] __device__ decayed_sum mass_of(const stretch& own, Weight w) const {
     decayed_sum all{1.0, 0.0};
-    for (std::uint32_t k = own.begin; k < own.end; ++k) all = {all.decay * gap(k), next_count(k, all.sum)};
+    for (std::uint32_t k = own.begin; k < own.end; ++k) all = {all.decay * gap(k), next_mass(k, all.sum, w)};
     return all;
   }
-  /// `counted` of the item before a stretch.
-  template <class Team>
-  [[nodiscard]] __device__ double handed_on(const Team& team, const stretch& own) const {
-    return sum_before(team, count_of(own), counted);
+  /// `mass` of the item before a stretch.
+  template <class Team, class Weight>
+  [[nodiscard]] __device__ double mass_before(const Team& team, const stretch& own, Weight w) const {
+    return sum_before(team, mass_of(own, w), mass);
   }
-  template <class C>
-  [[nodiscard]] __device__ decayed_sum differences_of(const stretch& own, double count_before, C c) const {
+  template <class Weight, class Rest, class Value>
+  [[nodiscard]] __device__ decayed_sum moved_of(const stretch& own, double from, Weight w, Rest r,
+                                                Value v) const {
     decayed_sum all{1.0, 0.0};
-    walk(own, count_before, 0.0, c, [&](std::uint32_t k, double x) { all = {all.decay * gap(k), x}; });
+    walk(own, from, 0.0, w, r, v, [&](std::uint32_t k, double, double x) { all = {all.decay * gap(k), x}; });
     return all;
   }
-  /// Goes along a stretch from the sums of the item before it, and calls emit(k, differences).
-  template <class C, class Emit>
-  __device__ void walk(const stretch& own, double count, double sum, C c, Emit emit) const {
+  /// Goes along a stretch from the sums of the item before it, and calls emit(k, mass, moved).
+  template <class Weight, class Rest, class Value, class Emit>
+  __device__ void walk(const stretch& own, double m, double x, Weight w, Rest r, Value v, Emit emit) const {
     for (std::uint32_t k = own.begin; k < own.end; ++k) {
-      count = next_count(k, count);
-      if (k > 0) sum = fma(gap(k), sum, (c(k - 1) - c(k)) * count);
-      emit(k, sum);
+      m = next_mass(k, m, w);
+      if (k > 0) {
+        const std::uint32_t from = way.at(k - 1), to = way.at(k);
+        const double q = way.decay(k);
+        x = fma(q, x, fma(v(from) - v(to), m, q * r(from)));
+      }
+      emit(k, m, x);
     }
   }
 };
 
-/// The scans of n sorted items down and up; decay[p] is that to position p from the one before. Upwards position
-/// k is that of n - 1 - k.
+/// The scans of n sorted items down and up; of[p] is the decay to position p from the one before. Upwards the
+/// scan meets item n - 1 - k at its position k.
 struct laplace_scans {
   std::uint32_t n;
-  const double* decay;
+  const double* of;
 
   struct downwards {
-    const double* decay;
+    const double* of;
 
-    [[nodiscard]] __device__ double operator()(std::uint32_t p) const { return decay[p]; }
+    [[nodiscard]] __device__ std::uint32_t at(std::uint32_t k) const { return k; }
+    [[nodiscard]] __device__ double decay(std::uint32_t k) const { return of[k]; }
   };
   struct upwards {
     std::uint32_t n;
-    const double* decay;
+    const double* of;
 
-    [[nodiscard]] __device__ double operator()(std::uint32_t k) const { return decay[n - k]; }
+    [[nodiscard]] __device__ std::uint32_t at(std::uint32_t k) const { return n - 1 - k; }
+    [[nodiscard]] __device__ double decay(std::uint32_t k) const { return of[n - k]; }
   };
 
-  [[nodiscard]] __device__ laplace_scan<downwards> down() const { return {0, n, {decay}}; }
-  [[nodiscard]] __device__ laplace_scan<upwards> up() const { return {0, n, {n, decay}}; }
-  /// Those of the positions of a tile.
-  [[nodiscard]] __device__ laplace_scan<downwards> down(const grid_tile& tile, double counted = 0.0,
-                                                        double differences = 0.0) const {
-    return {tile.begin, tile.end, {decay}, counted, differences};
+  [[nodiscard]] __device__ laplace_scan<downwards> down() const { return {0, n, {of}}; }
+  [[nodiscard]] __device__ laplace_scan<upwards> up() const { return {0, n, {n, of}}; }
+  /// Those of the items of a tile.
+  [[nodiscard]] __device__ laplace_scan<downwards> down(const grid_tile& tile, double mass = 0.0,
+                                                        double moved = 0.0) const {
+    return {tile.begin, tile.end, {of}, mass, moved};
   }
-  [[nodiscard]] __device__ laplace_scan<upwards> up(const grid_tile& tile, double counted = 0.0,
-                                                    double differences = 0.0) const {
-    return {n - tile.end, n - tile.begin, {n, decay}, counted, differences};
+  [[nodiscard]] __device__ laplace_scan<upwards> up(const grid_tile& tile, double mass = 0.0,
+                                                    double moved = 0.0) const {
+    return {n - tile.end, n - tile.begin, {n, of}, mass, moved};
+  }
+};
+
+/// Weights that are 1, and rests that are 0: of items, by position, or of those of a list.
+struct one_each {
+  [[nodiscard]] __device__ double operator()(std::uint32_t) const { return 1.0; }
+  template <class T, class R>
+  [[nodiscard]] __device__ double operator()(const grid_list<T, R>&, std::uint32_t) const {
+    return 1.0;
+  }
+};
+struct none_each {
+  [[nodiscard]] __device__ double operator()(std::uint32_t) const { return 0.0; }
+  template <class T, class R>
+  [[nodiscard]] __device__ double operator()(const grid_list<T, R>&, std::uint32_t) const {
+    return 0.0;
+  }
+};
+
+/// A scan by tiles down, and one up.
+struct two_way_scan {
+  tile_scan<decayed_sum> down, up;
+
+  explicit two_way_scan(tile_arrays& from) : down(from), up(from) {}
+};
+struct hand_on_both {
+  two_way_scan of;
+
+  template <class Team, class Compute, class T, class R>
+  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+    of.down.hand_on(team, list, decayed_sum{1.0, 0.0}, decayed_sum::joined);
+    of.up.hand_on(team, list, decayed_sum{1.0, 0.0}, decayed_sum::joined, true);
+  }
+};
+
+/// The decay to each position from the one before, by on.decay(upper, lower) and a score_order; 0 at the first.
+template <class On, class Order>
+struct fill_decays {
+  On on;
+  Order order;
+  double* decay;  ///< [items]
+
+  template <class Team, class Compute, class T, class R>
+  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                             const grid_tile& tile) const {
+    tile.for_own(team, [&](std::uint32_t p) {
+      decay[list.first + p] = p > 0 ? on.decay(static_cast<double>(order.score(list, p - 1)),
+                                               static_cast<double>(order.score(list, p)))
+                                    : 0.0;
+    });
   }
 };
 

@@ -29,12 +29,18 @@ class neural_band {
   /// @param gaps    [n] scratch
   template <class Team>
   __device__ neural_band(const Team& team, const double* scores, std::uint32_t n, double temperature, E* gaps)
-      : gaps_(gaps), n_(n) {
-    constexpr double beyond = sizeof(E) == sizeof(float) ? 1e30 : 1e100;  // a gap that no band reaches across
+      : neural_band(gaps, n) {
     const double scale = 1.0 / temperature;
     for (std::uint32_t i = team.rank(); i + 1 < n; i += team.size())
-      gaps[i] = static_cast<E>(fmin((scores[i] - scores[i + 1]) * scale, beyond) * unit);
+      gaps[i] = gap(scores[i], scores[i + 1], scale);
     team.sync();
+  }
+  /// gaps[i]: the gap from position i to the next one, as another one has left it.
+  __device__ neural_band(const E* gaps, std::uint32_t n) : gaps_(gaps), n_(n) {}
+
+  [[nodiscard]] static __device__ E gap(double upper, double lower, double scale) {
+    constexpr double beyond = sizeof(E) == sizeof(float) ? 1e30 : 1e100;  // a gap that no band reaches across
+    return static_cast<E>(fmin((upper - lower) * scale, beyond) * unit);
   }
 
   [[nodiscard]] __device__ std::uint32_t size() const { return n_; }
@@ -71,36 +77,49 @@ class neural_band {
     for (std::uint32_t i = j; i-- > 0 && add(gaps_[i]);) body(i, static_cast<double>(entry(sum)));
   }
 
-  /// Calls emit(i, sum_j e_ij value(j)) for every row.
+  /// sum_j e_ij value(j)
+  template <class Value>
+  [[nodiscard]] __device__ double row_sum(std::uint32_t i, Value value) const {
+    double sum = value(i);
+    walk_row(i, [&](std::uint32_t j, double e) { sum = fma(e, value(j), sum); });
+    return sum;
+  }
+  /// sum_i e_ij value(i)
+  template <class Value>
+  [[nodiscard]] __device__ double column_sum(std::uint32_t j, Value value) const {
+    double sum = value(j);
+    walk_column(j, [&](std::uint32_t i, double e) { sum = fma(e, value(i), sum); });
+    return sum;
+  }
+  /// sum_i e_ij value(i, j), and the same times i - j
+  struct column {
+    double sum, moment;
+  };
+  template <class Value>
+  [[nodiscard]] __device__ column column_moments(std::uint32_t j, Value value) const {
+    column own{value(j, j), 0.0};
+    walk_column(j, [&](std::uint32_t i, double e) {
+      const double x = e * value(i, j);
+      own.sum += x;
+      own.moment = fma(x, apart(i, j), own.moment);
+    });
+    return own;
+  }
+
+  /// Calls emit(i, row_sum) for every row.
   template <class Team, class Value, class Emit>
   __device__ void rows(const Team& team, Value value, Emit emit) const {
-    for (std::uint32_t i = team.rank(); i < n_; i += team.size()) {
-      double sum = value(i);
-      walk_row(i, [&](std::uint32_t j, double e) { sum = fma(e, value(j), sum); });
-      emit(i, sum);
-    }
+    for (std::uint32_t i = team.rank(); i < n_; i += team.size()) emit(i, row_sum(i, value));
   }
-  /// Calls emit(j, sum_i e_ij value(i)) for every column.
+  /// Calls emit(j, column_sum) for every column.
   template <class Team, class Value, class Emit>
   __device__ void columns(const Team& team, Value value, Emit emit) const {
-    for (std::uint32_t j = team.rank(); j < n_; j += team.size()) {
-      double sum = value(j);
-      walk_column(j, [&](std::uint32_t i, double e) { sum = fma(e, value(i), sum); });
-      emit(j, sum);
-    }
+    for (std::uint32_t j = team.rank(); j < n_; j += team.size()) emit(j, column_sum(j, value));
   }
-  /// Calls emit(j, sum_i e_ij value(i, j), sum_i e_ij value(i, j) (i - j)) for every column.
+  /// Calls emit(j, column_moments) for every column.
   template <class Team, class Value, class Emit>
   __device__ void column_moments(const Team& team, Value value, Emit emit) const {
-    for (std::uint32_t j = team.rank(); j < n_; j += team.size()) {
-      double sum = value(j, j), moment = 0.0;
-      walk_column(j, [&](std::uint32_t i, double e) {
-        const double x = e * value(i, j);
-        sum += x;
-        moment = fma(x, apart(i, j), moment);
-      });
-      emit(j, sum, moment);
-    }
+    for (std::uint32_t j = team.rank(); j < n_; j += team.size()) emit(j, column_moments(j, value));
   }
 
   /// i - j
@@ -122,8 +141,18 @@ class neural_band {
   std::uint32_t n_;
 };
 
-/// Calls emit(j, d(f) / d(x_j)) for every position from the column sums and moments of D = d(f) / d(L), whose
-/// rows sum to 0: neural_gradient of detail/band/neural_band.hpp. `prefix` is scratch.
+/// d(f) / d(x_j) from the column sum and the moment of D = d(f) / d(L), whose rows sum to 0: neural_gradient
+/// of detail/band/neural_band.hpp. Scores equal to x_j are at [begin, end); above, below: the sums of the
+/// columns before these and behind.
+[[nodiscard]] __device__ inline double neural_slope(std::uint32_t j, std::uint32_t begin, std::uint32_t end,
+                                                    double sum, double moment, double above, double below,
+                                                    double temperature) {
+  const double offset =
+      static_cast<double>(begin) + static_cast<double>(end) - 1.0 - 2.0 * static_cast<double>(j);
+  return (sum * offset - 2.0 * moment + above - below) / temperature;
+}
+
+/// Calls emit(j, d(f) / d(x_j)) for every position. `prefix` is scratch.
 template <class Team, class Emit>
 __device__ inline void neural_gradient(const Team& team, const falling_runs& scores, std::uint32_t n,
                                        double temperature, const double* sums, const double* moments,
@@ -136,9 +165,8 @@ __device__ inline void neural_gradient(const Team& team, const falling_runs& sco
   const auto before = [&](std::uint32_t end) { return end > 0 ? prefix[end - 1] : 0.0; };
   for (std::uint32_t j = team.rank(); j < n; j += team.size()) {
     const std::uint32_t begin = scores.begin(j), end = scores.end(j);
-    const double offset =
-        static_cast<double>(begin) + static_cast<double>(end) - 1.0 - 2.0 * static_cast<double>(j);
-    emit(j, (sums[j] * offset - 2.0 * moments[j] + before(begin) - (total - before(end))) / temperature);
+    emit(j,
+         neural_slope(j, begin, end, sums[j], moments[j], before(begin), total - before(end), temperature));
   }
 }
 

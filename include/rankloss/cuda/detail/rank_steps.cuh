@@ -66,6 +66,58 @@ struct numbers_of_items {
   }
 };
 
+// Numbers of the positions of long lists: those of an array; and, of numbers by item, those of the items that
+// stand there.
+struct numbers_at {
+  const double* numbers;
+
+  template <class T, class R>
+  [[nodiscard]] __device__ double operator()(const grid_list<T, R>& list, std::uint32_t p) const {
+    return numbers[list.first + p];
+  }
+};
+template <class Order, class Numbers>
+struct numbers_by_order {
+  Order order;
+  Numbers numbers;
+
+  template <class T, class R>
+  [[nodiscard]] __device__ double operator()(const grid_list<T, R>& list, std::uint32_t p) const {
+    return numbers(list, order.item(list, p));
+  }
+};
+// Where numbers of positions go: to an array; or to where those of the items go that stand there.
+struct to_positions {
+  double* to;
+
+  template <class T, class R>
+  __device__ void operator()(const grid_list<T, R>& list, std::uint32_t p, double x) const {
+    to[list.first + p] = x;
+  }
+};
+template <class Order, class Emit>
+struct to_items {
+  Order order;
+  Emit emit;
+
+  template <class T, class R>
+  __device__ void operator()(const grid_list<T, R>& list, std::uint32_t p, double x) const {
+    emit(list, order.item(list, p), x);
+  }
+};
+/// Brings numbers where they go.
+template <class Numbers, class Emit>
+struct emit_numbers {
+  Numbers numbers;
+  Emit emit;
+
+  template <class Team, class Compute, class T, class R>
+  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                             const grid_tile& tile) const {
+    tile.for_own(team, [&](std::uint32_t p) { emit(list, p, numbers(list, p)); });
+  }
+};
+
 /// The unit of the numbers of a list, and the largest of them in it.
 struct number_unit {
   double unit, largest;

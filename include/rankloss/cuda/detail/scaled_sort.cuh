@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/neural_band.cuh>
+#include <rankloss/cuda/detail/rank_steps.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
+#include <rankloss/cuda/detail/score_steps.cuh>
 #include <rankloss/cuda/detail/sinkhorn_band.cuh>
+#include <rankloss/cuda/detail/sinkhorn_steps.cuh>
 #include <rankloss/cuda/detail/sort_list.cuh>
+#include <rankloss/cuda/detail/sort_steps.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/sorts/neural_sort.hpp>
 #include <rankloss/sorts/sinkhorn.hpp>
 
@@ -71,6 +77,40 @@ struct scaled_sort {
         neural_gradient(team, scores, n, scaling.temperature, sums, moments, prefix,
                         [&](std::uint32_t p, double slope) { emit(order[p], slope); });
     }
+  }
+};
+
+/// The same of long lists, over the grid.
+template <class T, class R>
+struct scaled_sort_steps {
+  sinkhorn_steps<T, R> matrix;
+
+  explicit scaled_sort_steps(tile_arrays& from) : matrix(from) {}
+
+  template <class Grid, class Values, class Cotangent, class Emit>
+  void multiply(const Grid& grid, const scaled_sort& on, sort_product what, const Values& v,
+                const Cotangent& c, const Emit& emit) const {
+    const sinkhorn_options& how = on.scaling;
+    using order_type = score_order<T, R>;
+    const order_type& order = matrix.order;
+    sort_by_bounded_score(grid, order);
+    sinkhorn_steps<T, R>::with_entries(how, [&]<class E>(E) {
+      matrix.template scale<E>(grid, how, what == sort_product::pullback);
+      if (what == sort_product::transposed) {
+        grid.tiles("sorts: fill_weights", emit_numbers<Values, to_positions>{v, {matrix.weights}});
+        matrix.template apply_transposed<E>(grid, how, to_items<order_type, Emit>{order, emit});
+        return;
+      }
+      grid.tiles("sorts: fill_values", emit_numbers<numbers_by_order<order_type, Values>, to_positions>{
+                                           {order, v}, {matrix.values}});
+      if constexpr (is_given<Cotangent, T, R>) {
+        grid.tiles("sorts: fill_weights", emit_numbers<Cotangent, to_positions>{c, {matrix.weights}});
+        matrix.template apply<E>(grid, how, to_positions{matrix.product});
+        matrix.template pull<E>(grid, how, emit);
+      } else {
+        matrix.template apply<E>(grid, how, emit);
+      }
+    });
   }
 };
 

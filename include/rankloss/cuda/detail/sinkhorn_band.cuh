@@ -17,13 +17,19 @@ struct sinkhorn_arrays {
   E* gaps;          ///< for the band
   double* rows;     ///< a
   double* columns;  ///< c
-  double* sums;     ///< scratch
+  double* next;     ///< c of the step that comes; then scratch
   double* values;   ///< what the matrix is multiplied by
   double* product;  ///< the matrix times that
   double* weights;  ///< what is differentiated is the sum of weights times product; then scratch
   double* more;     ///< unrolled: [steps][n] a before each step; implicit: [of_system][n] scratch
 
   static constexpr std::size_t item_bytes = sizeof(E) + 6 * sizeof(double);
+
+  __device__ void swap_columns() {
+    double* const other = columns;
+    columns = next;
+    next = other;
+  }
 };
 
 /// How a NeuralSort matrix is scaled, and where its arrays are from.
@@ -73,7 +79,7 @@ struct sinkhorn_options {
     taken.gaps = from.take<E>(n);
     taken.rows = from.take<double>(n);
     taken.columns = from.take<double>(n);
-    taken.sums = from.take<double>(n);
+    taken.next = from.take<double>(n);
     taken.values = from.take<double>(n);
     taken.product = from.take<double>(n);
     taken.weights = from.take<double>(n);
@@ -93,20 +99,23 @@ struct sinkhorn_options {
 template <class E>
 class sinkhorn_band {
  public:
+  /// Of arrays that are scaled, or are to be: by `steps` steps.
+  __device__ sinkhorn_band(const neural_band<E>& band, const sinkhorn_arrays<E>& arrays, std::size_t steps,
+                           bool implicit)
+      : band_(band), own_(arrays), implicit_(implicit), steps_(steps) {}
+
   /// Scales the band. `differentiated`: whether `pull` is called.
   template <class Team>
   __device__ sinkhorn_band(const Team& team, const neural_band<E>& band, const sinkhorn_options& how,
                            const sinkhorn_arrays<E>& arrays, bool differentiated)
-      : band_(band), own_(arrays), implicit_(how.implicit != 0) {
+      : sinkhorn_band(band, arrays, 0, how.implicit != 0) {
     const std::uint32_t n = band_.size();
     const auto scale_rows = [&] {
       const bool keeps = differentiated && !implicit_ && steps_ < how.steps;
-      band_.rows(
-          team, [&](std::uint32_t j) { return own_.columns[j]; },
-          [&](std::uint32_t i, double sum) {
-            own_.rows[i] = 1.0 / sum;
-            if (keeps) own_.more[steps_ * n + i] = own_.rows[i];
-          });
+      for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
+        scale_row(i);
+        if (keeps) keep_row(i, steps_);
+      }
       team.sync();
     };
     for (std::uint32_t j = team.rank(); j < n; j += team.size()) own_.columns[j] = 1.0;
@@ -114,34 +123,48 @@ class sinkhorn_band {
     scale_rows();
     while (steps_ < how.steps) {
       double worst = 0.0;
-      band_.columns(
-          team, [&](std::uint32_t i) { return own_.rows[i]; },
-          [&](std::uint32_t j, double sum) {
-            own_.sums[j] = sum;
-            worst = fmax(worst, fabs(own_.columns[j] * sum - 1.0));
-          });
+      for (std::uint32_t j = team.rank(); j < n; j += team.size()) worst = fmax(worst, scale_column(j));
       if (steps_ > 0 && !(greatest(team, worst) > how.tolerance)) return;
-      for (std::uint32_t j = team.rank(); j < n; j += team.size()) own_.columns[j] = 1.0 / own_.sums[j];
       team.sync();
+      own_.swap_columns();
       ++steps_;
       scale_rows();
     }
   }
 
-  /// Calls emit(i, sum_j A_ij values_j) for every row.
-  template <class Team, class Emit>
-  __device__ void apply(const Team& team, Emit emit) const {
-    band_.rows(
-        team, [&](std::uint32_t j) { return own_.columns[j] * own_.values[j]; },
-        [&](std::uint32_t i, double sum) { emit(i, own_.rows[i] * sum); });
+  /// Scales row i.
+  __device__ void scale_row(std::uint32_t i) const {
+    own_.rows[i] = 1.0 / band_.row_sum(i, [&](std::uint32_t j) { return own_.columns[j]; });
+  }
+  /// Keeps it, before step k, for what goes back through the steps.
+  __device__ void keep_row(std::uint32_t i, std::size_t k) const {
+    own_.more[k * band_.size() + i] = own_.rows[i];
+  }
+  /// Finds what scales column j next. Returns how far its sum is from 1.
+  [[nodiscard]] __device__ double scale_column(std::uint32_t j) const {
+    const double sum = band_.column_sum(j, [&](std::uint32_t i) { return own_.rows[i]; });
+    own_.next[j] = 1.0 / sum;
+    return fabs(own_.columns[j] * sum - 1.0);
   }
 
-  /// Calls emit(j, sum_i A_ij weights_i) for every column.
+  /// sum_j A_ij values_j
+  [[nodiscard]] __device__ double applied(std::uint32_t i) const {
+    return own_.rows[i] * band_.row_sum(i, [&](std::uint32_t j) { return own_.columns[j] * own_.values[j]; });
+  }
+  /// sum_i A_ij weights_i
+  [[nodiscard]] __device__ double applied_transposed(std::uint32_t j) const {
+    return own_.columns[j] *
+           band_.column_sum(j, [&](std::uint32_t i) { return own_.rows[i] * own_.weights[i]; });
+  }
+  /// Calls emit(i, applied) for every row.
+  template <class Team, class Emit>
+  __device__ void apply(const Team& team, Emit emit) const {
+    for (std::uint32_t i = team.rank(); i < band_.size(); i += team.size()) emit(i, applied(i));
+  }
+  /// Calls emit(j, applied_transposed) for every column.
   template <class Team, class Emit>
   __device__ void apply_transposed(const Team& team, Emit emit) const {
-    band_.columns(
-        team, [&](std::uint32_t i) { return own_.rows[i] * own_.weights[i]; },
-        [&](std::uint32_t j, double sum) { emit(j, own_.columns[j] * sum); });
+    for (std::uint32_t j = team.rank(); j < band_.size(); j += team.size()) emit(j, applied_transposed(j));
   }
 
   /// Column sums and moments of d(f) / d(logits) for f = sum_ij weights_i A_ij values_j, where `product` is A
@@ -154,47 +177,61 @@ class sinkhorn_band {
       pull_steps(team, sums, moments);
   }
 
+  // Back through the steps that were taken. A step back takes d(f) / d(A) first as the derivative of scaled
+  // rows, then as that of scaled columns. What an earlier scaling of rows adds to the sums, the next step
+  // takes away: they are those of the first rows, the softmax, alone. Moments come from all steps. `weights`
+  // becomes the part of a row.
+
+  __device__ void start_back(std::uint32_t i) const { own_.weights[i] *= own_.rows[i]; }
+  /// Step k > 0 back: of all columns, and then of all rows.
+  __device__ void pull_column(std::uint32_t j, std::size_t k, double* moments) const {
+    const double* const rows = before_step(k);
+    double of_column = rows[j], of_moment = 0.0, sum = slope(j, j, k), moment = 0.0;
+    band_.walk_column(j, [&](std::uint32_t i, double e) {
+      const double apart = band_.apart(i, j), entry = e * rows[i], x = e * slope(i, j, k);
+      of_column += entry;
+      of_moment = fma(entry, apart, of_moment);
+      sum += x;
+      moment = fma(x, apart, moment);
+    });
+    const double c = 1.0 / of_column, by_column = c * sum;
+    moments[j] = (k == steps_ ? 0.0 : moments[j]) + c * (moment - by_column * of_moment);
+    own_.next[j] = -c * by_column;
+  }
+  __device__ void pull_row(std::uint32_t i, std::size_t k) const {
+    const double row = before_step(k)[i];
+    own_.weights[i] = -row * row * band_.row_sum(i, [&](std::uint32_t j) { return own_.next[j]; });
+  }
+  /// And then the softmax.
+  __device__ void pull_first(std::uint32_t j, double* sums, double* moments) const {
+    const auto own =
+        band_.column_moments(j, [&](std::uint32_t i, std::uint32_t at) { return slope(i, at, 0); });
+    sums[j] = own.sum;
+    moments[j] = (steps_ == 0 ? 0.0 : moments[j]) + own.moment;
+  }
+
  private:
-  /// Through the steps that were taken. A step back takes d(f) / d(A) first as the derivative of scaled rows,
-  /// then as that of scaled columns. What an earlier scaling of rows adds to the sums, the next step takes
-  /// away: they are those of the first rows, the softmax, alone. Moments come from all steps.
+  /// Rows before step k > 0.
+  [[nodiscard]] __device__ const double* before_step(std::size_t k) const {
+    return own_.more + (k - 1) * band_.size();
+  }
+  /// d(f) / d(A_ij), relative to e_ij, before step k back.
+  [[nodiscard]] __device__ double slope(std::uint32_t i, std::uint32_t j, std::size_t k) const {
+    return k == steps_ ? own_.weights[i] * (own_.values[j] - own_.product[i]) : own_.weights[i];
+  }
+
   template <class Team>
   __device__ void pull_steps(const Team& team, double* sums, double* moments) const {
     const std::uint32_t n = band_.size();
-    double* const by_row = own_.weights;
-    for (std::uint32_t i = team.rank(); i < n; i += team.size()) by_row[i] *= own_.rows[i];
-    for (std::size_t k = steps_;; --k) {
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) start_back(i);
+    team.sync();
+    for (std::size_t k = steps_; k > 0; --k) {
+      for (std::uint32_t j = team.rank(); j < n; j += team.size()) pull_column(j, k, moments);
       team.sync();
-      const bool last = k == steps_;
-      const auto slope = [&](std::uint32_t i, std::uint32_t j) {
-        return last ? by_row[i] * (own_.values[j] - own_.product[i]) : by_row[i];
-      };
-      if (k == 0) {
-        band_.column_moments(team, slope, [&](std::uint32_t j, double sum, double moment) {
-          sums[j] = sum;
-          moments[j] = (last ? 0.0 : moments[j]) + moment;
-        });
-        return;
-      }
-      const double* const rows = own_.more + (k - 1) * n;  // before the step
-      for (std::uint32_t j = team.rank(); j < n; j += team.size()) {
-        double of_column = rows[j], of_moment = 0.0, sum = slope(j, j), moment = 0.0;
-        band_.walk_column(j, [&](std::uint32_t i, double e) {
-          const double apart = band_.apart(i, j), entry = e * rows[i], x = e * slope(i, j);
-          of_column += entry;
-          of_moment = fma(entry, apart, of_moment);
-          sum += x;
-          moment = fma(x, apart, moment);
-        });
-        const double c = 1.0 / of_column, by_column = c * sum;
-        moments[j] = (last ? 0.0 : moments[j]) + c * (moment - by_column * of_moment);
-        own_.sums[j] = -c * by_column;
-      }
+      for (std::uint32_t i = team.rank(); i < n; i += team.size()) pull_row(i, k);
       team.sync();
-      band_.rows(
-          team, [&](std::uint32_t j) { return own_.sums[j]; },
-          [&](std::uint32_t i, double sum) { by_row[i] = -rows[i] * rows[i] * sum; });
     }
+    for (std::uint32_t j = team.rank(); j < n; j += team.size()) pull_first(j, sums, moments);
   }
 
   /// At the fixed point to which the steps converge, as detail/band/sinkhorn_pullback.hpp derives it: with u_i
@@ -215,7 +252,7 @@ class sinkhorn_band {
     double *const next = own_.more, *const constant = next + n, *const solution = constant + n,
                   *const residual = solution + n, *const direction = residual + n,
                   *const image = direction + n;
-    double* const by_column = own_.sums;
+    double* const by_column = own_.next;
     const auto for_own = [&](auto body) {
       for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
     };
@@ -282,16 +319,16 @@ class sinkhorn_band {
           const double slope = fma(own_.weights[i], own_.values[j], -solution[i]);
           return a[i] * fma(c[j], slope, by_column[j]);
         },
-        [&](std::uint32_t j, double own, double moment) {
-          sums[j] = own;
-          moments[j] = moment;
+        [&](std::uint32_t j, const auto& own) {
+          sums[j] = own.sum;
+          moments[j] = own.moment;
         });
   }
 
-  const neural_band<E>& band_;
+  neural_band<E> band_;
   sinkhorn_arrays<E> own_;
   bool implicit_;
-  std::size_t steps_ = 0;
+  std::size_t steps_;
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

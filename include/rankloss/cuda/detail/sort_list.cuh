@@ -5,7 +5,9 @@
 #include <rankloss/cuda/context.hpp>
 #include <rankloss/cuda/detail/faults.hpp>
 #include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/rank_steps.cuh>
 #include <rankloss/cuda/detail/score_functions.cuh>
+#include <rankloss/cuda/detail/sort_steps.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/sorts/sort.hpp>
 #include <rankloss/detail/base/finite.hpp>
@@ -72,8 +74,8 @@ struct sort_list {
   }
 };
 
-/// The engine of a soft sort.
-template <class Sort, class On>
+/// The engine of a soft sort. `Steps` are those of long lists; see sort_steps.cuh.
+template <class Sort, class On, template <class, class> class Steps = no_steps>
 struct sort_engine {
   template <class T>
   [[nodiscard]] static std::size_t scratch_bytes(const Sort& how, const score_batch<T>& batch) {
@@ -88,7 +90,7 @@ struct sort_engine {
 
  private:
   template <class T>
-  using function = score_function<sort_list<On, T>, sort_list<On, T>>;
+  using function = score_function<sort_list<On, T>, sort_list<On, T>, grid_by_ranks<Steps, sort_steps>>;
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

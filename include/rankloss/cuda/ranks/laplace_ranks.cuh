@@ -68,9 +68,9 @@ struct laplace_ranks_list {
 
     template <class Team, class Emit>
     __device__ void values(const Team& team, Emit emit) const {
-      scans().down().count(team, [&](std::uint32_t p, double counted) { above_[p] = counted; });
-      scans().up().count(team, [&](std::uint32_t k, double counted) {
-        const std::uint32_t p = n_ - 1 - k;
+      scans().down().sum_masses(team, one_each{},
+                                [&](std::uint32_t p, double counted) { above_[p] = counted; });
+      scans().up().sum_masses(team, one_each{}, [&](std::uint32_t p, double counted) {
         emit(order_[p], on_.rank(p, above_[p], counted, n_));
       });
     }
@@ -78,15 +78,12 @@ struct laplace_ranks_list {
     template <class Team, class Emit>
     __device__ void pull(const Team& team, const double* c, Emit emit) const {
       const double slope = on_.slope();
-      scans().down().differ(
-          team, [&](std::uint32_t p) { return c[order_[p]]; },
-          [&](std::uint32_t p, double x) { above_[p] = x; });
-      scans().up().differ(
-          team, [&](std::uint32_t k) { return c[order_[n_ - 1 - k]]; },
-          [&](std::uint32_t k, double x) {
-            const std::uint32_t p = n_ - 1 - k;
-            emit(order_[p], slope * (above_[p] + x));
-          });
+      const auto of = [&](std::uint32_t p) { return c[order_[p]]; };
+      scans().down().sum_moved(team, one_each{}, none_each{}, of,
+                               [&](std::uint32_t p, double, double x) { above_[p] = x; });
+      scans().up().sum_moved(team, one_each{}, none_each{}, of, [&](std::uint32_t p, double, double x) {
+        emit(order_[p], slope * (above_[p] + x));
+      });
     }
 
     template <class Team>
@@ -111,23 +108,22 @@ template <class T, class R>
 struct laplace_ranks_steps {
   score_order<T, R> order;
   double *decay, *above;  ///< [items] as those of `result`
-  tile_scan<decayed_sum> counted_down, counted_up, differ_down, differ_up;
+  two_way_scan counted, differences;
 
   explicit laplace_ranks_steps(tile_arrays& from)
       : order(from),
         decay(from.of_items<double>()),
         above(from.of_items<double>()),
-        counted_down(from),
-        counted_up(from),
-        differ_down(from),
-        differ_up(from) {}
+        counted(from),
+        differences(from) {}
 
   template <class Grid>
   void prepare(const Grid& grid, const laplace_ranks_list& on) const {
     sort_by_bounded_score(grid, order);
-    grid.tiles("laplace_ranks: fill_decays", fill_decays{on, *this});
+    grid.tiles("laplace_ranks: fill_decays",
+               fill_decays<laplace_ranks_list, score_order<T, R>>{on, order, decay});
     grid.tiles("laplace_ranks: count_tiles", count_tiles{*this});
-    grid.lists("laplace_ranks: hand_on", hand_on{counted_down, counted_up});
+    grid.lists("laplace_ranks: hand_on", hand_on_both{counted});
   }
   template <class Grid, class Emit>
   void values(const Grid& grid, const laplace_ranks_list& on, const Emit& emit) const {
@@ -136,28 +132,13 @@ struct laplace_ranks_steps {
   template <class Grid, class Input, class Emit>
   void pull(const Grid& grid, const laplace_ranks_list& on, const Input& input, const Emit& emit) const {
     grid.tiles("laplace_ranks: sum_differences", sum_differences<Input>{*this, input});
-    grid.lists("laplace_ranks: hand_on", hand_on{differ_down, differ_up});
+    grid.lists("laplace_ranks: hand_on", hand_on_both{differences});
     grid.tiles("laplace_ranks: pull_scores", pull_scores<Input, Emit>{on, *this, input, emit});
   }
 
   [[nodiscard]] __device__ laplace_scans scans(const grid_list<T, R>& list) const {
     return {list.size(), decay + list.first};
   }
-
-  struct fill_decays {
-    laplace_ranks_list on;
-    laplace_ranks_steps of;
-
-    template <class Team, class Compute>
-    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
-                               const grid_tile& tile) const {
-      tile.for_own(team, [&](std::uint32_t p) {
-        of.decay[list.first + p] = p > 0 ? on.decay(static_cast<double>(of.order.score(list, p - 1)),
-                                                    static_cast<double>(of.order.score(list, p)))
-                                         : 0.0;
-      });
-    }
-  };
 
   struct count_tiles {
     laplace_ranks_steps of;
@@ -166,18 +147,8 @@ struct laplace_ranks_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const laplace_scans scans = of.scans(list);
-      of.counted_down.leave(team, list, tile, scans.down(tile).count_all(team));
-      of.counted_up.leave(team, list, tile, scans.up(tile).count_all(team));
-    }
-  };
-
-  struct hand_on {
-    tile_scan<decayed_sum> down, up;
-
-    template <class Team, class Compute>
-    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
-      down.hand_on(team, list, decayed_sum{1.0, 0.0}, decayed_sum::joined);
-      up.hand_on(team, list, decayed_sum{1.0, 0.0}, decayed_sum::joined, true);
+      of.counted.down.leave(team, list, tile, scans.down(tile).mass_of_all(team, one_each{}));
+      of.counted.up.leave(team, list, tile, scans.up(tile).mass_of_all(team, one_each{}));
     }
   };
 
@@ -191,15 +162,13 @@ struct laplace_ranks_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const laplace_scans scans = of.scans(list);
-      const std::uint32_t n = list.size();
       double* const above = of.above + list.first;
-      scans.down(tile, of.counted_down.of(list, tile).sum).count(team, [&](std::uint32_t p, double counted) {
-        above[p] = counted;
-      });
-      scans.up(tile, of.counted_up.of(list, tile).sum).count(team, [&](std::uint32_t k, double counted) {
-        const std::uint32_t p = n - 1 - k;
-        emit(list, of.order.item(list, p), on.rank(p, above[p], counted, n));
-      });
+      scans.down(tile, of.counted.down.of(list, tile).sum)
+          .sum_masses(team, one_each{}, [&](std::uint32_t p, double counted) { above[p] = counted; });
+      scans.up(tile, of.counted.up.of(list, tile).sum)
+          .sum_masses(team, one_each{}, [&](std::uint32_t p, double counted) {
+            emit(list, of.order.item(list, p), on.rank(p, above[p], counted, list.size()));
+          });
     }
   };
 
@@ -213,13 +182,12 @@ struct laplace_ranks_steps {
                                const grid_tile& tile) const {
       const laplace_scans scans = of.scans(list);
       const auto c = [&](std::uint32_t p) { return input(list, of.order.item(list, p)); };
-      of.differ_down.leave(team, list, tile,
-                           scans.down(tile, of.counted_down.of(list, tile).sum).differ_all(team, c));
-      of.differ_up.leave(
+      of.differences.down.leave(team, list, tile,
+                                scans.down(tile, of.counted.down.of(list, tile).sum)
+                                    .moved_of_all(team, one_each{}, none_each{}, c));
+      of.differences.up.leave(
           team, list, tile,
-          scans.up(tile, of.counted_up.of(list, tile).sum).differ_all(team, [&](std::uint32_t k) {
-            return c(list.size() - 1 - k);
-          }));
+          scans.up(tile, of.counted.up.of(list, tile).sum).moved_of_all(team, one_each{}, none_each{}, c));
     }
   };
 
@@ -234,18 +202,15 @@ struct laplace_ranks_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const laplace_scans scans = of.scans(list);
-      const std::uint32_t n = list.size();
       double* const above = of.above + list.first;
       const auto c = [&](std::uint32_t p) { return input(list, of.order.item(list, p)); };
-      scans.down(tile, of.counted_down.of(list, tile).sum, of.differ_down.of(list, tile).sum)
-          .differ(team, c, [&](std::uint32_t p, double x) { above[p] = x; });
-      scans.up(tile, of.counted_up.of(list, tile).sum, of.differ_up.of(list, tile).sum)
-          .differ(
-              team, [&](std::uint32_t k) { return c(n - 1 - k); },
-              [&](std::uint32_t k, double x) {
-                const std::uint32_t p = n - 1 - k;
-                emit(list, of.order.item(list, p), on.slope() * (above[p] + x));
-              });
+      scans.down(tile, of.counted.down.of(list, tile).sum, of.differences.down.of(list, tile).sum)
+          .sum_moved(team, one_each{}, none_each{}, c,
+                     [&](std::uint32_t p, double, double x) { above[p] = x; });
+      scans.up(tile, of.counted.up.of(list, tile).sum, of.differences.up.of(list, tile).sum)
+          .sum_moved(team, one_each{}, none_each{}, c, [&](std::uint32_t p, double, double x) {
+            emit(list, of.order.item(list, p), on.slope() * (above[p] + x));
+          });
     }
   };
 };

@@ -9,6 +9,6 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 template <>
 struct engine<neural_sort, cuda::context>
-    : cuda::detail::sort_engine<neural_sort, cuda::detail::scaled_sort> {};
+    : cuda::detail::sort_engine<neural_sort, cuda::detail::scaled_sort, cuda::detail::scaled_sort_steps> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

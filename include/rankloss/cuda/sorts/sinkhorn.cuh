@@ -8,6 +8,7 @@
 namespace rankloss::inline RANKLOSS_ABI {
 
 template <>
-struct engine<sinkhorn, cuda::context> : cuda::detail::sort_engine<sinkhorn, cuda::detail::scaled_sort> {};
+struct engine<sinkhorn, cuda::context>
+    : cuda::detail::sort_engine<sinkhorn, cuda::detail::scaled_sort, cuda::detail::scaled_sort_steps> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

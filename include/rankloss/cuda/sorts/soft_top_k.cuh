@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/cuda/detail/grid_lists.cuh>
+#include <rankloss/cuda/detail/laplace_scan.cuh>
 #include <rankloss/cuda/detail/rank_list.cuh>
 #include <rankloss/cuda/detail/score_steps.cuh>
 #include <rankloss/cuda/detail/sigmoid_sums.cuh>
@@ -27,7 +28,7 @@ struct soft_top_k_steps {
 
   score_order<T, R> order;
   double *decay, *upper_sum, *lower_sum;  ///< [items] as those of `result`
-  tile_scan<decayed_sum> down, up;
+  two_way_scan sums;
   std::uint32_t* first;  ///< [tiles] the first position of a tile that lies below the threshold
   tile_sums densities, moments;
   threshold* found;  ///< [lists]
@@ -38,8 +39,7 @@ struct soft_top_k_steps {
         decay(from.of_items<double>()),
         upper_sum(from.of_items<double>()),
         lower_sum(from.of_items<double>()),
-        down(from),
-        up(from),
+        sums(from),
         first(from.of_tiles<std::uint32_t>()),
         densities(from),
         moments(from),
@@ -49,9 +49,9 @@ struct soft_top_k_steps {
   template <class Grid>
   void prepare(const Grid& grid, const soft_top_k_list& on) const {
     sort_by_bounded_score(grid, order);
-    grid.tiles("soft_top_k: fill_decays", fill_decays{on, *this});
+    grid.tiles("soft_top_k: fill_decays", fill_decays<soft_top_k_list, score_order<T, R>>{on, order, decay});
     grid.tiles("soft_top_k: sum_tiles", sum_tiles{*this});
-    grid.lists("soft_top_k: hand_on", hand_on{*this});
+    grid.lists("soft_top_k: hand_on", hand_on_both{sums});
     grid.tiles("soft_top_k: find_sums", find_sums{on, *this});
     grid.lists("soft_top_k: find_threshold", find_threshold{on, *this});
   }
@@ -92,21 +92,6 @@ struct soft_top_k_steps {
     return static_cast<double>(rankloss::detail::bounded(list.items.score(i)));
   }
 
-  struct fill_decays {
-    soft_top_k_list on;
-    soft_top_k_steps of;
-
-    template <class Team, class Compute>
-    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
-                               const grid_tile& tile) const {
-      tile.for_own(team, [&](std::uint32_t p) {
-        of.decay[list.first + p] = p > 0 ? on.decay(static_cast<double>(of.order.score(list, p - 1)),
-                                                    static_cast<double>(of.order.score(list, p)))
-                                         : 0.0;
-      });
-    }
-  };
-
   struct sum_tiles {
     soft_top_k_steps of;
 
@@ -117,18 +102,8 @@ struct soft_top_k_steps {
       const decayed_sum none{1.0, 0.0};
       const auto nowhere = [](std::uint32_t, double) {};
       of.scan_tile(team, list, tile, none, none, nowhere, nowhere, all);
-      of.down.leave(team, list, tile, all[0]);
-      of.up.leave(team, list, tile, all[1]);
-    }
-  };
-
-  struct hand_on {
-    soft_top_k_steps of;
-
-    template <class Team, class Compute>
-    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
-      of.down.hand_on(team, list, decayed_sum{1.0, 0.0}, decayed_sum::joined);
-      of.up.hand_on(team, list, decayed_sum{1.0, 0.0}, decayed_sum::joined, true);
+      of.sums.down.leave(team, list, tile, all[0]);
+      of.sums.up.leave(team, list, tile, all[1]);
     }
   };
 
@@ -142,7 +117,7 @@ struct soft_top_k_steps {
       double *const upper = of.upper_sum + list.first, *const lower = of.lower_sum + list.first;
       decayed_sum all[2];
       of.scan_tile(
-          team, list, tile, of.down.of(list, tile), of.up.of(list, tile),
+          team, list, tile, of.sums.down.of(list, tile), of.sums.up.of(list, tile),
           [&](std::uint32_t p, double sum) { upper[p] = sum; },
           [&](std::uint32_t p, double sum) { lower[p] = sum; }, all);
       team.sync();
