@@ -144,14 +144,63 @@ TEST_CASE("cuda: smooth_metric of reciprocal rank, of long lists") {
   cuda_support::keeps_the_promises_of_long_lists<by_laplace<metrics::reciprocal_rank>, double, double>(
       {.ranks = {.temperature = 0.1}}, 4200);
 }
-TEST_CASE("cuda: smooth_metric of long lists, with weights, and without relevant items") {
-  const cuda_support::stream own;
-  rankloss::cuda::context ctx(own);
+TEST_CASE("cuda: smooth_metric of ndcg, of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<smooth_ndcg, float, int>(
+      {.metric = {.cutoff = 1000}, .ranks = {.temperature = 0.1}}, 4200);
+}
+TEST_CASE("cuda: smooth_metric of average precision, of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<smooth_ap, float, int>({.ranks = {.temperature = 0.1}},
+                                                                        4200);
+}
+TEST_CASE("cuda: smooth_metric of expected reciprocal rank, of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<by_laplace<metrics::expected_reciprocal_rank>, double,
+                                                 double>({.ranks = {.temperature = 0.1}}, 4200);
+}
+
+/// Long lists with ties and weights, the second of which has no relevant item.
+[[nodiscard]] cuda_support::host_lists<double, double> long_lists_with_weights(double size) {
   auto in = cuda_support::lists_of_lengths<double, double>({4700, 4200}, 3);
   for (double& score : in.scores) score = std::round(50.0 * score) * 0.02;
   std::fill(in.relevance.begin() + 4700, in.relevance.end(), 0.0);
   for (std::size_t i = 0; i < in.scores.size(); ++i)
-    in.item_weights.push_back(1e3 * static_cast<double>(i % 3));
+    in.item_weights.push_back(size * static_cast<double>(i % 3));
+  return in;
+}
+TEST_CASE("cuda: smooth_metric of ndcg and relevance position, of long lists with weights") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = long_lists_with_weights(1e200);
+  const std::vector<double> table{0.0, 0.5, 0.0, 2.0};
+  cuda_support::agrees(projected_ndcg{.metric = {.gain = gain::linear, .cutoff = 50}}, in, ctx);
+  cuda_support::agrees(projected_ndcg{.metric = {.ideal = rankloss::ideal::competition_ranks}}, in, ctx);
+  cuda_support::agrees(projected_ndcg{.metric = {.gain = gain::table, .gain_table = table}}, in, ctx);
+  cuda_support::agrees(by_laplace<metrics::average_relevance_position>{}, in, ctx);
+}
+TEST_CASE("cuda: smooth_metric of average precision, of long lists with weights") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = long_lists_with_weights(1e-200);
+  using ap = by_laplace<metrics::average_precision>;
+  using over = metrics::average_precision_over;
+  cuda_support::agrees(ap{.metric = {.cutoff = 300}}, in, ctx);
+  cuda_support::agrees(ap{.metric = {.cutoff = 300, .over = over::attainable}}, in, ctx);
+  cuda_support::agrees(ap{.metric = {.cutoff = 9000, .over = over::attainable}}, in, ctx);
+}
+TEST_CASE("cuda: smooth_metric of expected reciprocal rank, of long lists with weights") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = long_lists_with_weights(1e3);
+  using err = by_laplace<metrics::expected_reciprocal_rank>;
+  cuda_support::agrees(err{.metric = {.max_grade = 20.0}, .ranks = {.temperature = 0.1}}, in, ctx);
+  cuda_support::agrees(err{.metric = {.cutoff = 40}}, in, ctx);
+  // Runs of equal ranks that reach over several tiles.
+  for (double& score : in.scores) score = std::round(score / 3.0);
+  cuda_support::agrees(err{.metric = {.max_grade = 14.0}, .ranks = {.temperature = 0.1}}, in, ctx);
+}
+TEST_CASE("cuda: smooth_metric of long lists, with weights, and without relevant items") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = long_lists_with_weights(1e3);
   cuda_support::agrees(by_laplace<metrics::recall>{.metric = {.cutoff = 50}}, in, ctx);
   cuda_support::agrees(
       by_laplace<metrics::precision>{.metric = {.cutoff = 5000, .over = metrics::precision_over::retrieved}},

@@ -51,6 +51,12 @@ struct smooth_metric_list {
       return y > 0.0;
   }
 
+  /// Whether an item is ranked among the relevant ones.
+  template <class T, class R>
+  [[nodiscard]] static __device__ bool chooses(const device_list<T, R>& items, std::uint32_t i) {
+    return relevant_weight(items, i) > 0.0;
+  }
+
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
                                              const device_sink<T>& sink, team_scratch scratch) const {
@@ -76,8 +82,7 @@ struct smooth_metric_list {
       double* const among = scratch.take<double>(n);
       double* const pulled = scratch.take<double>(n);
       std::uint32_t* const which = scratch.take<std::uint32_t>(n);
-      const std::uint32_t count =
-          keep_if(team, n, which, [&](std::uint32_t i) { return relevant_weight(items, i) > 0.0; });
+      const std::uint32_t count = keep_if(team, n, which, [&](std::uint32_t i) { return chooses(items, i); });
       result soft_among(
           ranks, team, count, [&](std::uint32_t k) { return items.score(which[k]); }, scratch);
       soft_among.values(team, [&](std::uint32_t k, double rank) { among[k] = rank; });
@@ -117,7 +122,8 @@ struct smooth_metric_list {
 template <class Metric, class Ranks>
 struct long_smooth_metric : one_block_each {};
 template <class Metric, class Ranks>
-requires(sums_terms<Metric> || takes_first<Metric>) struct long_smooth_metric<Metric, Ranks>
+requires(sums_terms<Metric> || takes_first<Metric> ||
+         sums_stops<Metric>) struct long_smooth_metric<Metric, Ranks>
     : engine<Ranks, context>::template over_grid_by<smooth_metric_grid<Metric>::template steps> {
 };
 

@@ -45,6 +45,8 @@ struct gain_options {
     for (std::size_t y = 0; y < table.size(); ++y) made.table[y] = table[y];
     return made;
   }
+  /// Gains that are the relevance itself.
+  [[nodiscard]] static __device__ gain_options linear() { return {gain::linear, ideal::sorted, 0, 0, {}}; }
 
   [[nodiscard]] __device__ double worth(double y) const {
     return y >= 0.0 && y < static_cast<double>(grades) ? table[static_cast<std::size_t>(y)] : 0.0;
