@@ -118,15 +118,6 @@ struct smooth_metric_list {
   }
 };
 
-/// How long lists are computed: by the grid where the metric has steps, else by one block.
-template <class Metric, class Ranks>
-struct long_smooth_metric : one_block_each {};
-template <class Metric, class Ranks>
-requires(sums_terms<Metric> || takes_first<Metric> ||
-         sums_stops<Metric>) struct long_smooth_metric<Metric, Ranks>
-    : engine<Ranks, context>::template over_grid_by<smooth_metric_grid<Metric>::template steps> {
-};
-
 }  // namespace cuda::detail
 
 template <class Metric, class Ranks>
@@ -138,6 +129,7 @@ struct engine<smooth_metric<Metric, Ranks>, cuda::context>
     : cuda::detail::list_engine<
           smooth_metric<Metric, Ranks>,
           cuda::detail::smooth_metric_list<Metric, typename engine<Ranks, cuda::context>::on_list>,
-          cuda::detail::long_smooth_metric<Metric, Ranks>> {};
+          typename engine<Ranks, cuda::context>::template over_grid_by<
+              cuda::detail::smooth_metric_grid<Metric>::template steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

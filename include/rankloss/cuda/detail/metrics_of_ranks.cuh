@@ -237,7 +237,7 @@ struct metric_of_ranks<metrics::recall> {
         over);
   }
   [[nodiscard]] static __device__ double units(const gain_options::greatest_numbers& most, bool weighted) {
-    return unit_of_relevant(most, weighted);
+    return most.weight_unit(weighted);
   }
   template <class T, class R>
   [[nodiscard]] static __device__ double amount(const device_list<T, R>& items, std::uint32_t i,
@@ -391,7 +391,7 @@ struct metric_of_ranks<metrics::average_precision> {
     return found;
   }
   [[nodiscard]] static __device__ double units(const gain_options::greatest_numbers& most, bool weighted) {
-    return unit_of_relevant(most, weighted);
+    return most.weight_unit(weighted);
   }
   template <class T, class R>
   [[nodiscard]] static __device__ double amount(const device_list<T, R>& items, std::uint32_t i,

@@ -20,11 +20,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// Metrics that are sums of a term of each item, the term of the first relevant one, or terms of users who stop.
-template <class Metric>
-inline constexpr bool sums_terms = requires(const metric_of_ranks<Metric>& metric) {
-  metric.factor(std::uint32_t{}, 1.0);
-};
+/// Metrics that are the term of the first relevant item, or terms of users who stop; others are sums of a term of
+/// each item.
 template <class Metric>
 inline constexpr bool takes_first = requires(const metric_of_ranks<Metric>& metric) {
   metric.first_term(1.0);
@@ -40,8 +37,8 @@ struct no_arrays {
   explicit no_arrays(const Arguments&...) {}
 };
 
-/// smooth_metric of such a metric over long lists, by the grid: the units of its numbers, and their total; ranks by
-/// their own steps, of all items and of the relevant ones; terms; the pull.
+/// smooth_metric over long lists, by the grid: the units of the metric's numbers, and their total; ranks by their
+/// own steps, of all items and where the metric asks for it of the relevant ones; terms; the pull.
 template <class Metric>
 struct smooth_metric_grid {
   using metric_type = metric_of_ranks<Metric>;

@@ -20,17 +20,19 @@
 ///                                  the ranks by item, which it replaces by the derivatives of the value
 ///     takes(y), counts(y)          optional, as of a list loss
 ///
-/// Optional, and asked of long lists, which the grid computes:
+/// and one of the following for long lists, which the grid computes: a sum of terms, the term of the first relevant
+/// item, or a sum over items at which a user stops who has not stopped before.
 ///
 ///     factor(n, total), term(items, i, rank, factor, units), value(sum, factor)
-///                                  of a sum of terms: they make the value from those of n items
-///     amount(items, i, units)      a number of each item, of which `total` is the sum
-///     shares(n), sorts()           shares(n)(runs, p): the share of an amount in the total by its position in
-///                                  falling order, where sorts() says on the host that the total depends on it
-///     units(most, weighted)        the units in which amounts and terms are, from the greatest_numbers of the list
-///     first_term(rank)             of the term of the first relevant item
+///     first_term(rank)
 ///     stop(items, i, most), stop_term(rank, stop, reached, tied)
-///                                  of terms of items at which a user stops who has not stopped before
+///
+/// `total` is the sum of the amounts of all items, where there are any:
+///
+///     amount(items, i, units)      that of an item
+///     units(most, weighted)        in which units amounts and terms are, by the greatest_numbers of the list
+///     sorts(), shares(n)           optional: whether, as the host knows, an amount counts with the share
+///                                  shares(n)(runs, p) of its position p in falling order
 ///
 /// It is only asked of lists with a relevant item.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
@@ -64,12 +66,6 @@ template <class Team, class Term>
     r[i] = own.slope;
   });
   return sum(team, value);
-}
-
-/// The unit of the weights of relevant items.
-[[nodiscard]] __device__ inline double unit_of_relevant(const gain_options::greatest_numbers& most,
-                                                        bool weighted) {
-  return unit_of(weighted ? most.heaviest : 1.0);
 }
 
 /// The gains of a metric without an ideal, not scaled, times the weights.

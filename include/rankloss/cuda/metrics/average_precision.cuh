@@ -124,7 +124,7 @@ struct average_precision_steps {
   template <class T, class R>
   struct arrays {
     score_order<T, R> order;
-    relevant_units units;
+    gain_units units;
     falling_numbers by_weight;
     double* w;                ///< [items] weights by item
     double* weights;          ///< [items] their sums from the beginning of the run on, by position
@@ -196,7 +196,7 @@ struct average_precision_steps {
     template <class Team>
     __device__ void operator()(const Team& team, const average_precision_list&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const double unit = of.units.unit[list.at];
+      const double unit = of.units.of_weights(list);
       double total = 0.0;
       tile.for_own(team, [&](std::uint32_t i) {
         const double w = relevant_weight(list.items, i) * unit;
