@@ -11,8 +11,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// Some items of long lists as lists of their own, which steps can go over: those for which `chooses(items, i)` of
-/// the loss holds, in their order. Where none is chosen there is no list.
+/// Some items of long lists, as lists of their own over which steps can go: those that the loss `chooses`, in
+/// their order. A list of which it chooses none is left out.
 template <class T, class R>
 struct chosen_items {
   long_list* lists;     ///< [lists]

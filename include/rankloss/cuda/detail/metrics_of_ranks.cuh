@@ -335,10 +335,10 @@ struct metric_of_ranks<metrics::expected_reciprocal_rank> {
     const double y = grade(items, i), top = max_grade > 0.0 ? max_grade : most;
     return y > 0.0 ? rankloss::detail::gain_of(gain::exponential, fmin(y, top), top) : 0.0;
   }
-  /// `reached`: the share of the users who reach the rank; `tied`: the product of 1 - stop / 2 of all items of it.
+  /// `reached`: the share of the users who reach the rank; `tied`: the product of 1 - stop / 2 over its items.
   [[nodiscard]] __device__ rank_term stop_term(double rank, double stop, double reached, double tied) const {
-    // The product over the others is that over all divided by the factor of the item itself, which is at least
-    // 1/2.
+    // The product over the others is that over all divided by the factor of the item itself, which is at
+    // least 1/2.
     const double others = tied / (1.0 - stop / 2.0);
     return rankloss::detail::reciprocal_term(rank, reached * stop * others, cutoff);
   }
@@ -350,8 +350,8 @@ struct metric_of_ranks<metrics::expected_reciprocal_rank> {
   }
 };
 
-/// This one also reads the ranks of the relevant items among themselves, and replaces them by its derivatives.
-/// `which` [count] are the relevant items, and `among` [count] their ranks.
+/// This one also reads the ranks of the relevant items among themselves, and replaces them by its
+/// derivatives. `which` [count] are the relevant items, and `among` [count] their ranks.
 template <>
 struct metric_of_ranks<metrics::average_precision> {
   std::size_t cutoff;

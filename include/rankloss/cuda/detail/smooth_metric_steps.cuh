@@ -20,8 +20,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// Metrics that are the term of the first relevant item, or terms of users who stop; others are sums of a term of
-/// each item.
+/// Metrics that are the term of the first relevant item, or terms of users who stop; others are sums of a
+/// term of each item.
 template <class Metric>
 inline constexpr bool takes_first = requires(const metric_of_ranks<Metric>& metric) {
   metric.first_term(1.0);
@@ -37,8 +37,8 @@ struct no_arrays {
   explicit no_arrays(const Arguments&...) {}
 };
 
-/// smooth_metric over long lists, by the grid: the units of the metric's numbers, and their total; ranks by their
-/// own steps, of all items and where the metric asks for it of the relevant ones; terms; the pull.
+/// smooth_metric over long lists, by the grid: the units of the metric's numbers, and their total; ranks by
+/// their own steps, of all items and where the metric asks for it of the relevant ones; terms; the pull.
 template <class Metric>
 struct smooth_metric_grid {
   using metric_type = metric_of_ranks<Metric>;
@@ -64,8 +64,8 @@ struct smooth_metric_grid {
       return 1.0;
   }
 
-  /// The derivatives by the scores, of a loss that falls as the metric grows, or the other way round. `among`: those
-  /// by way of the ranks of relevant items among themselves, in the order of the batch.
+  /// The derivatives by the scores, of a loss that falls as the metric grows, or the other way round.
+  /// `among`: those by way of the ranks of relevant items among themselves, in the order of the batch.
   struct to_gradient {
     double sign;
     const double* among;

@@ -14,8 +14,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// The terms of a metric of users who go down long lists and stop, over the grid: ranks sorted, and the shares of the
-/// users who go on multiplied by scans. Ranks r are in the order of the batch, and become derivatives.
+/// The terms of a metric of users who go down long lists and stop, over the grid: ranks sorted, and the
+/// shares of the users who go on multiplied by scans. Ranks r are in the order of the batch, and become
+/// derivatives.
 template <class T, class R>
 struct stop_steps {
   double* r;
@@ -53,8 +54,8 @@ struct stop_steps {
   }
   [[nodiscard]] static __device__ double times(double a, double b) { return a * b; }
 
-  /// passed: the share of the users who stop at none of the positions up to p; tied: the product from the beginning
-  /// of the run of equal ranks on.
+  /// passed: the share of the users who stop at none of the positions up to p; tied: the product from the
+  /// beginning of the run of equal ranks on.
   template <class Team, class Put>
   __device__ double scan_passed(const Team& team, const grid_list<T, R>& list, const grid_tile& tile, Put put,
                                 double before) const {

@@ -20,8 +20,8 @@
 ///                                  the ranks by item, which it replaces by the derivatives of the value
 ///     takes(y), counts(y)          optional, as of a list loss
 ///
-/// and one of the following for long lists, which the grid computes: a sum of terms, the term of the first relevant
-/// item, or a sum over items at which a user stops who has not stopped before.
+/// and one of the following for long lists, which the grid computes: a sum of terms, the term of the first
+/// relevant item, or a sum over items at which a user stops who has not stopped before.
 ///
 ///     factor(n, total), term(items, i, rank, factor, units), value(sum, factor)
 ///     first_term(rank)

@@ -55,8 +55,8 @@ struct match_counts {
   [[nodiscard]] __device__ match_counts of_all(const Team& team) const {
     return {sum(team, above), sum(team, tied), sum(team, matching)};
   }
-  /// The first match is at position p >= 0 of the run with probability C(tied - 1 - p, matching - 1) / C(tied,
-  /// matching): the product of these up to p.
+  /// The first match is at position p >= 0 of the run with probability C(tied - 1 - p, matching - 1) /
+  /// C(tied, matching): the product of these up to p.
   [[nodiscard]] __device__ double factor(std::uint32_t p) const {
     if (p == 0) return static_cast<double>(matching) / static_cast<double>(tied);
     return p + matching <= tied ? static_cast<double>(tied - matching - p + 1) / static_cast<double>(tied - p)
@@ -127,8 +127,8 @@ struct reciprocal_rank_steps {
           first(from.of_lists<first_match>()),
           counts(from.of_lists<match_counts>()) {}
 
-    /// Scans the probabilities of the positions of a tile. Each is that of the position of the run with the same
-    /// number.
+    /// Scans the probabilities of the positions of a tile. Each is that of the position of the run with the
+    /// same number.
     template <class Team, class Put>
     __device__ double scan(const Team& team, const grid_list<T, R>& list, const grid_tile& tile, Put put,
                            double before) const {
@@ -187,9 +187,10 @@ struct reciprocal_rank_steps {
     template <class Team>
     __device__ void operator()(const Team& team, const reciprocal_rank_list&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const first_match first = of.first[list.at];
+      // Where nothing is relevant nothing matches either, whatever the score is, and all probabilities are 0.
+      const double score = of.first[list.at].score;
       match_counts own = match_counts::none();
-      if (first.found != 0) tile.for_own(team, [&](std::uint32_t i) { own.add(list.items, i, first.score); });
+      tile.for_own(team, [&](std::uint32_t i) { own.add(list.items, i, score); });
       own = own.of_all(team);
       if (team.rank() == 0) of.counted[list.tile + tile.index] = own;
     }
