@@ -72,6 +72,7 @@ set(cuda_tested_by
     approx_ndcg:sndcg
     batch:context
     detail/all_pairs:pairwise
+    detail/chosen_items:smooth_metric
     detail/distance_steps:sorts/soft_sort
     detail/distance_sums:sorts/soft_sort
     detail/embedding_shape:embedding_batch
@@ -85,8 +86,8 @@ set(cuda_tested_by
     detail/isotonic:ranks/projected_ranks
     detail/isotonic_tiles:ranks/projected_ranks
     detail/item_ends:preference_batch
-    detail/laplace_scan:ranks/laplace_ranks
     detail/lambda_sums:hosts/xgboost
+    detail/laplace_scan:ranks/laplace_ranks
     detail/launch:context
     detail/line_engine:embedding_batch
     detail/line_kernel:embedding_batch
@@ -96,13 +97,13 @@ set(cuda_tested_by
     detail/list_kernel:context
     detail/list_shape:context
     detail/listmle_steps:listmle
-    detail/near_numbers:pairwise
     detail/matrix_line_kernel:info_nce
     detail/matrix_lines:similarity_batch
     detail/matrix_list_engine:bidirectional
     detail/matrix_product:cublas
     detail/merge_sort:preference_batch
     detail/metrics_of_ranks:smooth_metric
+    detail/near_numbers:pairwise
     detail/neural_band:neural_ndcg
     detail/neural_band_steps:sorts/neural_sort
     detail/neural_ndcg_steps:neural_ndcg
@@ -130,15 +131,17 @@ set(cuda_tested_by
     detail/sigmoid_tiles:sndcg
     detail/sinkhorn_band:neural_ndcg
     detail/sinkhorn_steps:sorts/sinkhorn
-    detail/sndcg_steps:sndcg
     detail/smooth_metric_steps:smooth_metric
+    detail/sndcg_steps:sndcg
     detail/soft_top_k_list:sorts/soft_top_k
     detail/softmax_list:softmax_cross_entropy
     detail/softmax_steps:softmax_cross_entropy
     detail/sort_list:sorts/neural_sort
     detail/sort_steps:sorts/neural_sort
     detail/spearman_steps:soft_spearman
+    detail/stop_steps:smooth_metric
     detail/term_kernel:preference_batch
+    detail/terms_of_ranks:smooth_metric
     detail/tied_draws:plackett_luce
     detail/tile_scan:listmle
     detail/triplet_list:triplet

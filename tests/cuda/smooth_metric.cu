@@ -27,3 +27,5 @@ COMPILE_ON_DEVICE(by_laplace<metrics::average_relevance_position>, double, doubl
 COMPILE_ON_DEVICE(by_laplace<metrics::expected_reciprocal_rank>, double, double);
 using projected_ndcg = smooth_metric<metrics::ndcg, rankloss::projected_ranks>;
 COMPILE_ON_DEVICE(projected_ndcg, double, double);
+using projected_ap = smooth_metric<metrics::average_precision, rankloss::projected_ranks>;
+COMPILE_ON_DEVICE(projected_ap, double, double);

@@ -36,6 +36,7 @@ template <class Metric>
 using by_laplace = smooth_metric<Metric, rankloss::laplace_ranks>;
 using smooth_ndcg = smooth_metric<metrics::ndcg>;
 using projected_ndcg = smooth_metric<metrics::ndcg, rankloss::projected_ranks>;
+using projected_ap = smooth_metric<metrics::average_precision, rankloss::projected_ranks>;
 
 /// Lists with ties, and items alike, whose weights are of any size.
 template <class Loss>
@@ -144,21 +145,93 @@ TEST_CASE("cuda: smooth_metric of reciprocal rank, of long lists") {
   cuda_support::keeps_the_promises_of_long_lists<by_laplace<metrics::reciprocal_rank>, double, double>(
       {.ranks = {.temperature = 0.1}}, 4200);
 }
-TEST_CASE("cuda: smooth_metric of long lists, with weights, and without relevant items") {
-  const cuda_support::stream own;
-  rankloss::cuda::context ctx(own);
+TEST_CASE("cuda: smooth_metric of ndcg, of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<smooth_ndcg, float, int>({.ranks = {.temperature = 0.1}},
+                                                                          4200);
+}
+TEST_CASE("cuda: smooth_metric of average precision, of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<smooth_ap, float, int>({.ranks = {.temperature = 0.1}},
+                                                                        4200);
+}
+TEST_CASE("cuda: smooth_metric of expected reciprocal rank, of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<by_laplace<metrics::expected_reciprocal_rank>, double,
+                                                 double>({.ranks = {.temperature = 0.1}}, 4200);
+}
+
+/// Long lists with ties and weights, the second of which has no relevant item.
+[[nodiscard]] cuda_support::host_lists<double, double> long_lists_with_weights(double size) {
   auto in = cuda_support::lists_of_lengths<double, double>({4700, 4200}, 3);
   for (double& score : in.scores) score = std::round(50.0 * score) * 0.02;
   std::fill(in.relevance.begin() + 4700, in.relevance.end(), 0.0);
   for (std::size_t i = 0; i < in.scores.size(); ++i)
-    in.item_weights.push_back(1e3 * static_cast<double>(i % 3));
-  cuda_support::agrees(by_laplace<metrics::recall>{.metric = {.cutoff = 50}}, in, ctx);
+    in.item_weights.push_back(size * static_cast<double>(i % 3));
+  return in;
+}
+/// A loss of these is that of the CPU, and its gradient is not 0, as with a cutoff that no rank is near.
+template <class Loss>
+void agrees_and_moves(const Loss& loss, const cuda_support::host_lists<double, double>& in,
+                      rankloss::cuda::context& ctx) {
+  const auto device = cuda_support::on_device(loss, in, ctx);
+  const auto host = cuda_support::on_host(loss, in);
+  CHECK_NOTHROW(ctx.check());
+  cuda_support::agree(in, device, host);
+  CHECK(host.per_list[1] == 0.0);
+  CHECK(std::any_of(host.gradient.begin(), host.gradient.end(), [](double g) { return g != 0.0; }));
+}
+TEST_CASE("cuda: smooth_metric of ndcg and relevance position, of long lists with weights") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = long_lists_with_weights(1e200);
+  const rankloss::projected_ranks ranks{.temperature = 0.001};
+  const std::vector<double> table{0.0, 0.5, 0.0, 2.0};
+  agrees_and_moves(projected_ndcg{.metric = {.gain = gain::linear, .cutoff = 50}, .ranks = ranks}, in, ctx);
+  agrees_and_moves(
+      projected_ndcg{.metric = {.cutoff = 900, .ideal = rankloss::ideal::competition_ranks}, .ranks = ranks},
+      in, ctx);
+  agrees_and_moves(by_laplace<metrics::average_relevance_position>{}, in, ctx);
+  std::fill(in.relevance.begin() + 4700, in.relevance.end(), 2.0);  // worth nothing by the table
+  agrees_and_moves(projected_ndcg{.metric = {.gain = gain::table, .gain_table = table}, .ranks = ranks}, in,
+                   ctx);
+}
+TEST_CASE("cuda: smooth_metric of average precision, of long lists with weights") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = long_lists_with_weights(1e306);
+  using ap = by_laplace<metrics::average_precision>;
+  using over = metrics::average_precision_over;
+  const rankloss::laplace_ranks ranks{.temperature = 0.01};
+  agrees_and_moves(ap{.metric = {.cutoff = 300}, .ranks = ranks}, in, ctx);
+  agrees_and_moves(ap{.metric = {.cutoff = 300, .over = over::attainable}, .ranks = ranks}, in, ctx);
+  agrees_and_moves(ap{.metric = {.cutoff = 9000, .over = over::attainable}}, in, ctx);
+  agrees_and_moves(projected_ap{.ranks = {.temperature = 0.001}}, in, ctx);
+}
+TEST_CASE("cuda: smooth_metric of expected reciprocal rank, of long lists with weights") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = long_lists_with_weights(1e3);
+  using err = by_laplace<metrics::expected_reciprocal_rank>;
+  const rankloss::laplace_ranks ranks{.temperature = 0.01};
+  agrees_and_moves(err{.metric = {.max_grade = 20.0}, .ranks = ranks}, in, ctx);
+  agrees_and_moves(err{.metric = {.cutoff = 40}, .ranks = ranks}, in, ctx);
+  // Runs of equal ranks that reach over several tiles.
+  for (double& score : in.scores) score = std::round(score / 3.0);
+  agrees_and_moves(err{.metric = {.max_grade = 14.0}, .ranks = ranks}, in, ctx);
+}
+TEST_CASE("cuda: smooth_metric of long lists, with weights, and without relevant items") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = long_lists_with_weights(1e3);
+  const rankloss::laplace_ranks ranks{.temperature = 0.01};
+  agrees_and_moves(by_laplace<metrics::recall>{.metric = {.cutoff = 59}, .ranks = ranks}, in, ctx);
+  agrees_and_moves(by_laplace<metrics::precision>{.metric = {.cutoff = 59}, .ranks = ranks}, in, ctx);
   cuda_support::agrees(
       by_laplace<metrics::precision>{.metric = {.cutoff = 5000, .over = metrics::precision_over::retrieved}},
       in, ctx);
-  cuda_support::agrees(by_laplace<metrics::reciprocal_rank>{.metric = {.cutoff = 40}}, in, ctx);
-  cuda_support::agrees(by_laplace<metrics::dcg>{.metric = {.gain = gain::linear, .cutoff = 100}}, in, ctx);
-  cuda_support::agrees(by_laplace<metrics::rank_biased_precision>{.metric = {.persistence = 0.99}}, in, ctx);
+  agrees_and_moves(by_laplace<metrics::reciprocal_rank>{.metric = {.cutoff = 40}, .ranks = ranks}, in, ctx);
+  agrees_and_moves(by_laplace<metrics::dcg>{.metric = {.gain = gain::linear, .cutoff = 100}, .ranks = ranks},
+                   in, ctx);
+  agrees_and_moves(
+      by_laplace<metrics::rank_biased_precision>{.metric = {.persistence = 0.99}, .ranks = ranks}, in, ctx);
 }
 
 TEST_CASE("cuda: smooth_metric whose derivatives are near the largest double") {

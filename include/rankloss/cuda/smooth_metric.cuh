@@ -51,6 +51,12 @@ struct smooth_metric_list {
       return y > 0.0;
   }
 
+  /// Whether an item is ranked among the relevant ones.
+  template <class T, class R>
+  [[nodiscard]] static __device__ bool chooses(const device_list<T, R>& items, std::uint32_t i) {
+    return relevant_weight(items, i) > 0.0;
+  }
+
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
                                              const device_sink<T>& sink, team_scratch scratch) const {
@@ -76,8 +82,7 @@ struct smooth_metric_list {
       double* const among = scratch.take<double>(n);
       double* const pulled = scratch.take<double>(n);
       std::uint32_t* const which = scratch.take<std::uint32_t>(n);
-      const std::uint32_t count =
-          keep_if(team, n, which, [&](std::uint32_t i) { return relevant_weight(items, i) > 0.0; });
+      const std::uint32_t count = keep_if(team, n, which, [&](std::uint32_t i) { return chooses(items, i); });
       result soft_among(
           ranks, team, count, [&](std::uint32_t k) { return items.score(which[k]); }, scratch);
       soft_among.values(team, [&](std::uint32_t k, double rank) { among[k] = rank; });
@@ -113,14 +118,6 @@ struct smooth_metric_list {
   }
 };
 
-/// How long lists are computed: by the grid where the metric has steps, else by one block.
-template <class Metric, class Ranks>
-struct long_smooth_metric : one_block_each {};
-template <class Metric, class Ranks>
-requires(sums_terms<Metric> || takes_first<Metric>) struct long_smooth_metric<Metric, Ranks>
-    : engine<Ranks, context>::template over_grid_by<smooth_metric_grid<Metric>::template steps> {
-};
-
 }  // namespace cuda::detail
 
 template <class Metric, class Ranks>
@@ -132,6 +129,7 @@ struct engine<smooth_metric<Metric, Ranks>, cuda::context>
     : cuda::detail::list_engine<
           smooth_metric<Metric, Ranks>,
           cuda::detail::smooth_metric_list<Metric, typename engine<Ranks, cuda::context>::on_list>,
-          cuda::detail::long_smooth_metric<Metric, Ranks>> {};
+          typename engine<Ranks, cuda::context>::template over_grid_by<
+              cuda::detail::smooth_metric_grid<Metric>::template steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -28,6 +28,11 @@ struct gain_units {
   [[nodiscard]] __device__ gain_options::units of(const grid_list<T, R>& list) const {
     return gain_options::units::of(most(list), list.items.weighted());
   }
+  /// The unit of the weights of relevant items.
+  template <class T, class R>
+  [[nodiscard]] __device__ double of_weights(const grid_list<T, R>& list) const {
+    return most(list).weight_unit(list.items.weighted());
+  }
 };
 
 /// Of the gains that a loss or its metric has, else of the relevance itself.

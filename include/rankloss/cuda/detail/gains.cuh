@@ -71,6 +71,10 @@ struct gain_options {
     [[nodiscard]] __device__ greatest_numbers with(const greatest_numbers& other) const {
       return {fmax(largest, other.largest), fmax(heaviest, other.heaviest)};
     }
+    /// The unit of the weights of items whose number is above 0.
+    [[nodiscard]] __device__ double weight_unit(bool weighted) const {
+      return unit_of(weighted ? heaviest : 1.0);
+    }
     template <class Team>
     [[nodiscard]] __device__ greatest_numbers of_all(const Team& team) const {
       return {greatest(team, largest), greatest(team, heaviest)};

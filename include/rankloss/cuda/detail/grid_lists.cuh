@@ -272,6 +272,15 @@ class grid_steps {
             unsigned bytes = sizeof(Key)) const {
     sort_lists(grid_.table, counts, arrays, stream_, numbers, bytes);
   }
+  /// The same steps over some items of the lists alone. `lists` [lists] are those of the table but for the
+  /// numbers of items that are kept, and `kept` [items] says which these are; see chosen_items.cuh.
+  [[nodiscard]] grid_steps over(long_list* lists, std::uint32_t* kept) const {
+    grid_task<Task> some = grid_;
+    some.table.lists = lists;
+    some.kept = kept;
+    return {some, stream_};
+  }
+  void clear(long_list* lists) const { clear_lists(lists, grid_.table.most_lists, stream_); }
   [[nodiscard]] const auto& compute() const noexcept { return grid_.task.compute; }
   /// Lists have at most so many items.
   [[nodiscard]] std::uint32_t longest() const noexcept { return grid_.task.longest; }

@@ -5,6 +5,7 @@
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/terms_of_ranks.cuh>
 #include <rankloss/cuda/metrics/average_precision.cuh>
 #include <rankloss/cuda/metrics/ndcg.cuh>
 #include <rankloss/detail/base/finite.hpp>
@@ -22,67 +23,8 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Metrics of one list as functions of real ranks, as `of_ranks` of each metric defines them: what kernels are
-/// given of a metric, by value. It has
-///
-///     of(metric)                   made on the host
-///     item_bytes                   bytes of scratch for each item
-///     (team, items, r, scratch)    the value. All threads of the team call it and get the same number. r holds
-///                                  the ranks by item, which it replaces by the derivatives of the value
-///     takes(y), counts(y)          optional, as of a list loss
-///     factor(n, total), term(items, i, rank, factor, unit), value(sum, factor)
-///                                  optional, of a sum of terms: they make the value from those of n items. `unit`
-///                                  is that of the weights of relevant items, and `total` their sum in it
-///     first_term(rank)             optional, of the term of the first relevant item
-///
-/// It is only asked of lists with a relevant item.
+/// The kernels of metrics of ranks; see terms_of_ranks.cuh.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
-
-using rankloss::detail::rank_term;
-using rankloss::detail::smooth_cut;
-
-/// The kernel of a metric; there is none by definition.
-template <class Metric>
-struct metric_of_ranks;
-
-template <class Team, class Body>
-__device__ inline void for_own(const Team& team, std::uint32_t n, Body body) {
-  for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
-}
-
-/// A value of 0 that does not depend on the ranks.
-template <class Team>
-[[nodiscard]] __device__ inline double no_terms(const Team& team, std::uint32_t n, double* r) {
-  for_own(team, n, [&](std::uint32_t i) { r[i] = 0.0; });
-  return 0.0;
-}
-
-/// Replaces the ranks by the slopes of term(i, rank), and returns the sum of the values.
-template <class Team, class Term>
-[[nodiscard]] __device__ inline double sum_terms(const Team& team, std::uint32_t n, double* r, Term term) {
-  double value = 0.0;
-  for_own(team, n, [&](std::uint32_t i) {
-    const rank_term own = term(i, r[i]);
-    value += own.value;
-    r[i] = own.slope;
-  });
-  return sum(team, value);
-}
-
-/// The gains of a metric without an ideal, not scaled, times the weights.
-struct plain_gains {
-  gain_options options;
-
-  template <class T, class R>
-  [[nodiscard]] __device__ double operator()(const device_list<T, R>& items, std::uint32_t i) const {
-    const auto y = static_cast<double>(items.relevance(i));
-    const double g =
-        options.kind == gain::table ? options.worth(y) : rankloss::detail::gain_of(options.kind, y, 0.0);
-    if (!items.weighted()) return g;
-    const double product = items.weight(i) > 0.0 ? g * items.weight(i) : 0.0;
-    return is_finite(g) ? held_as<double>(product) : product;
-  }
-};
 
 template <>
 struct metric_of_ranks<metrics::dcg> {
@@ -134,10 +76,33 @@ struct metric_of_ranks<metrics::ndcg> {
     gains.fill(team, items, g);
     const double best = best_dcg(team, gains, g, n, keys, order);
     if (!(best > 0.0)) return no_terms(team, n, r);
-    return held_as<double>(sum_terms(team, n, r, [&](std::uint32_t i, double rank) {
-      return rankloss::detail::dcg_term(rank, g[i], gains.cutoff, best);
-    }));
+    return value(sum_terms(team, n, r,
+                           [&](std::uint32_t i, double rank) {
+                             return rankloss::detail::dcg_term(rank, g[i], gains.cutoff, best);
+                           }),
+                 best);
   }
+  [[nodiscard]] static __device__ gain_options::units units(const gain_options::greatest_numbers& most,
+                                                            bool weighted) {
+    return gain_options::units::of(most, weighted);
+  }
+  template <class T, class R>
+  [[nodiscard]] __device__ double amount(const device_list<T, R>& items, std::uint32_t i,
+                                         const gain_options::units& by) const {
+    return gains.template gain_of<double>(items, i, by);
+  }
+  [[nodiscard]] static bool sorts() { return true; }
+  [[nodiscard]] __device__ ideal_discount shares(std::uint32_t n) const {
+    return ideal_discount::of(gains, n);
+  }
+  [[nodiscard]] static __device__ double factor(std::uint32_t, double best) { return best; }
+  template <class T, class R>
+  [[nodiscard]] __device__ rank_term term(const device_list<T, R>& items, std::uint32_t i, double rank,
+                                          double best, const gain_options::units& by) const {
+    if (!(best > 0.0)) return {0.0, 0.0};
+    return rankloss::detail::dcg_term(rank, amount(items, i, by), gains.cutoff, best);
+  }
+  [[nodiscard]] static __device__ double value(double sum, double) { return held_as<double>(sum); }
 };
 
 template <>
@@ -183,16 +148,35 @@ struct metric_of_ranks<metrics::average_relevance_position> {
                                              team_scratch scratch) const {
     const std::uint32_t n = items.size();
     double* const g = scratch.take<double>(n);
-    gain_options{gain::linear, ideal::sorted, 0, 0, {}}.fill(team, items, g);
+    gain_options::linear().fill(team, items, g);
     double total = 0.0;
     for_own(team, n, [&](std::uint32_t i) { total += g[i]; });
     total = sum(team, total);
-    if (!(total > 0.0)) return no_terms(team, n, r);
-    return sum_terms(team, n, r,
-                     [&](std::uint32_t i, double rank) {
-                       return rank_term{g[i] * rank, g[i] / total};
-                     }) /
-           total;
+    return value(sum_terms(team, n, r, [&](std::uint32_t i, double rank) { return term(g[i], rank, total); }),
+                 total);
+  }
+  [[nodiscard]] static __device__ gain_options::units units(const gain_options::greatest_numbers& most,
+                                                            bool weighted) {
+    return gain_options::units::of(most, weighted);
+  }
+  template <class T, class R>
+  [[nodiscard]] static __device__ double amount(const device_list<T, R>& items, std::uint32_t i,
+                                                const gain_options::units& by) {
+    return gain_options::linear().template gain_of<double>(items, i, by);
+  }
+  [[nodiscard]] static __device__ double factor(std::uint32_t, double total) { return total; }
+  template <class T, class R>
+  [[nodiscard]] static __device__ rank_term term(const device_list<T, R>& items, std::uint32_t i, double rank,
+                                                 double total, const gain_options::units& by) {
+    return term(amount(items, i, by), rank, total);
+  }
+  [[nodiscard]] static __device__ double value(double sum, double total) {
+    return total > 0.0 ? sum / total : 0.0;
+  }
+
+ private:
+  [[nodiscard]] static __device__ rank_term term(double gain, double rank, double total) {
+    return total > 0.0 ? rank_term{gain * rank, gain / total} : rank_term{0.0, 0.0};
   }
 };
 
@@ -246,18 +230,26 @@ struct metric_of_ranks<metrics::recall> {
     double heaviest = 0.0, total = 0.0;
     for_own(team, n, [&](std::uint32_t i) { heaviest = fmax(heaviest, relevant_weight(items, i)); });
     const double unit = unit_of(greatest(team, heaviest));
-    for_own(team, n, [&](std::uint32_t i) { total += relevant_weight(items, i) * unit; });
+    for_own(team, n, [&](std::uint32_t i) { total += amount(items, i, unit); });
     const double over = factor(n, sum(team, total));
     return value(
         sum_terms(team, n, r, [&](std::uint32_t i, double rank) { return term(items, i, rank, over, unit); }),
         over);
+  }
+  [[nodiscard]] static __device__ double units(const gain_options::greatest_numbers& most, bool weighted) {
+    return most.weight_unit(weighted);
+  }
+  template <class T, class R>
+  [[nodiscard]] static __device__ double amount(const device_list<T, R>& items, std::uint32_t i,
+                                                double unit) {
+    return relevant_weight(items, i) * unit;
   }
   [[nodiscard]] static __device__ double factor(std::uint32_t, double total) { return 1.0 / total; }
   template <class T, class R>
   [[nodiscard]] __device__ rank_term term(const device_list<T, R>& items, std::uint32_t i, double rank,
                                           double factor, double unit) const {
     const auto cut = smooth_cut(rank, cutoff);
-    const double w = relevant_weight(items, i) * unit;
+    const double w = amount(items, i, unit);
     return {w * cut.value, factor * w * cut.slope};
   }
   [[nodiscard]] static __device__ double value(double sum, double factor) { return factor * sum; }
@@ -314,16 +306,10 @@ struct metric_of_ranks<metrics::expected_reciprocal_rank> {
     double* const passed = scratch.take<double>(n);
     double* const tied = scratch.take<double>(n);
     std::uint32_t* const order = scratch.take<std::uint32_t>(n);
-    const auto grade = [&](std::uint32_t i) {
-      return relevant_weight(items, i) > 0.0 ? static_cast<double>(items.relevance(i)) : 0.0;
-    };
     double most = 0.0;
-    for_own(team, n, [&](std::uint32_t i) { most = fmax(most, grade(i)); });
-    most = max_grade > 0.0 ? max_grade : greatest(team, most);
-    for_own(team, n, [&](std::uint32_t i) {
-      stops[i] =
-          grade(i) > 0.0 ? rankloss::detail::gain_of(gain::exponential, fmin(grade(i), most), most) : 0.0;
-    });
+    for_own(team, n, [&](std::uint32_t i) { most = fmax(most, grade(items, i)); });
+    most = greatest(team, most);
+    for_own(team, n, [&](std::uint32_t i) { stops[i] = stop(items, i, most); });
     const falling_runs runs(team, n, keys, order, [&](std::uint32_t i) { return -r[i]; });
     const auto product = [](double a, double b) { return a * b; };
     // passed[p]: the share of the users who are satisfied by none of the positions up to p.
@@ -337,19 +323,35 @@ struct metric_of_ranks<metrics::expected_reciprocal_rank> {
     for_own(team, n, [&](std::uint32_t p) {
       const std::uint32_t i = order[p], begin = runs.begin(p);
       const double reached = begin > 0 ? passed[begin - 1] : 1.0;
-      // The product over the others of a run is that over the whole run divided by the factor of the item
-      // itself, which is at least 1/2.
-      const double others = tied[runs.end(p) - 1] / (1.0 - stops[i] / 2.0);
-      const rank_term term = rankloss::detail::reciprocal_term(-keys[p], reached * stops[i] * others, cutoff);
+      const rank_term term = stop_term(-keys[p], stops[i], reached, tied[runs.end(p) - 1]);
       value += term.value;
       r[i] = term.slope;
     });
     return sum(team, value);
   }
+  /// The share of the users at an item who stop there; `most` is the greatest relevance of the list.
+  template <class T, class R>
+  [[nodiscard]] __device__ double stop(const device_list<T, R>& items, std::uint32_t i, double most) const {
+    const double y = grade(items, i), top = max_grade > 0.0 ? max_grade : most;
+    return y > 0.0 ? rankloss::detail::gain_of(gain::exponential, fmin(y, top), top) : 0.0;
+  }
+  /// `reached`: the share of the users who reach the rank; `tied`: the product of 1 - stop / 2 over its items.
+  [[nodiscard]] __device__ rank_term stop_term(double rank, double stop, double reached, double tied) const {
+    // The product over the others is that over all divided by the factor of the item itself, which is at
+    // least 1/2.
+    const double others = tied / (1.0 - stop / 2.0);
+    return rankloss::detail::reciprocal_term(rank, reached * stop * others, cutoff);
+  }
+
+ private:
+  template <class T, class R>
+  [[nodiscard]] static __device__ double grade(const device_list<T, R>& items, std::uint32_t i) {
+    return relevant_weight(items, i) > 0.0 ? static_cast<double>(items.relevance(i)) : 0.0;
+  }
 };
 
-/// This one also reads the ranks of the relevant items among themselves, and replaces them by its derivatives.
-/// `which` [count] are the relevant items, and `among` [count] their ranks.
+/// This one also reads the ranks of the relevant items among themselves, and replaces them by its
+/// derivatives. `which` [count] are the relevant items, and `among` [count] their ranks.
 template <>
 struct metric_of_ranks<metrics::average_precision> {
   std::size_t cutoff;
@@ -371,20 +373,40 @@ struct metric_of_ranks<metrics::average_precision> {
     std::uint32_t* const order = scratch.take<std::uint32_t>(n);
     const double total = share_relevant(team, items, cutoff, attainable, w, keys, order);
     team.sync();
-    double value = 0.0;
+    double found = 0.0;
     for_own(team, count, [&](std::uint32_t k) {
       const std::uint32_t i = which[k];
-      const double share = w[i] / total;
-      const rank_term term = rankloss::detail::reciprocal_term(r[i], share * among[k], cutoff);
-      among[k] = rankloss::detail::reciprocal_term(r[i], share, cutoff).value;
-      value += term.value;
-      r[i] = term.slope;
+      found += take_rank(rankloss::detail::reciprocal_term(r[i], w[i] / total, cutoff), r[i], among[k]);
     });
     for_own(team, n, [&](std::uint32_t i) {
       if (!(relevant_weight(items, i) > 0.0)) r[i] = 0.0;
     });
-    return sum(team, value);
+    return value(sum(team, found), total);
   }
+  /// Replaces both ranks of a relevant item by the derivatives by them, and returns the value of its term.
+  [[nodiscard]] static __device__ double take_rank(const rank_term& term, double& rank, double& among) {
+    const double found = among * term.value;
+    rank = among * term.slope;
+    among = term.value;
+    return found;
+  }
+  [[nodiscard]] static __device__ double units(const gain_options::greatest_numbers& most, bool weighted) {
+    return most.weight_unit(weighted);
+  }
+  template <class T, class R>
+  [[nodiscard]] static __device__ double amount(const device_list<T, R>& items, std::uint32_t i,
+                                                double unit) {
+    return relevant_weight(items, i) * unit;
+  }
+  [[nodiscard]] bool sorts() const { return attainable && cutoff > 0; }
+  [[nodiscard]] __device__ share_of_greatest shares(std::uint32_t) const { return {cutoff}; }
+  [[nodiscard]] static __device__ double factor(std::uint32_t, double total) { return total; }
+  template <class T, class R>
+  [[nodiscard]] __device__ rank_term term(const device_list<T, R>& items, std::uint32_t i, double rank,
+                                          double total, double unit) const {
+    return rankloss::detail::reciprocal_term(rank, amount(items, i, unit) / total, cutoff);
+  }
+  [[nodiscard]] static __device__ double value(double sum, double) { return sum; }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

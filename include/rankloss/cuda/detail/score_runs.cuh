@@ -35,6 +35,15 @@ struct run_sum {
     return {b.begins > 0.0 ? b.sum : a.sum + b.sum, fmax(a.begins, b.begins)};
   }
 };
+/// The same of a product.
+struct run_product {
+  double product, begins;
+
+  [[nodiscard]] static __device__ run_product none() { return {1.0, 0.0}; }
+  [[nodiscard]] static __device__ run_product joined(const run_product& a, const run_product& b) {
+    return {b.begins > 0.0 ? b.product : a.product * b.product, fmax(a.begins, b.begins)};
+  }
+};
 /// Gives items of equal x the same bits of r: those of the first of them by position. x is sorted, r is by
 /// item.
 template <class Team, class T>

@@ -2,17 +2,13 @@
 #pragma once
 
 #include <rankloss/cuda/detail/grid_lists.cuh>
-#include <rankloss/cuda/detail/score_runs.cuh>
 #include <rankloss/cuda/detail/segmented_sort.cuh>
-#include <rankloss/cuda/detail/team.cuh>
-#include <rankloss/cuda/detail/tile_scan.cuh>
 #include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/data/weighted_mean.hpp>
 
 #include <cstdint>
 
-/// Steps over the grid that metrics share.
+/// The order of long lists by score, over the grid.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// The items of long lists by score.
@@ -60,41 +56,6 @@ template <class Grid, class T, class R>
 void sort_by_bounded_score(const Grid& grid, const score_order<T, R>& order) {
   grid.tiles("take_scores", take_scores<T, R, true>{order});
   grid.sort(order.counts, {order.scores});
-}
-
-/// The heaviest relevant item of each list, and the unit by which weights are scaled.
-struct relevant_units {
-  tile_maxima heaviest;
-  double* unit;  ///< [lists] 0 where no item is relevant
-
-  explicit relevant_units(tile_arrays& from) : heaviest(from), unit(from.of_lists<double>()) {}
-};
-template <class T, class R>
-struct find_heaviest {
-  relevant_units of;
-
-  template <class Team, class Compute>
-  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
-                             const grid_tile& tile) const {
-    double own = 0.0;
-    tile.for_own(team, [&](std::uint32_t i) { own = fmax(own, relevant_weight(list.items, i)); });
-    of.heaviest.leave(team, list, tile, own);
-  }
-};
-template <class T, class R>
-struct choose_unit {
-  relevant_units of;
-
-  template <class Team, class Compute>
-  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
-    const double all = of.heaviest.of(team, list);
-    if (team.rank() == 0) of.unit[list.at] = all > 0.0 ? unit_of(all) : 0.0;
-  }
-};
-template <class T, class R, class Grid>
-void find_units(const Grid& grid, const relevant_units& of) {
-  grid.tiles("find_heaviest", find_heaviest<T, R>{of});
-  grid.lists("choose_unit", choose_unit<T, R>{of});
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/gain_steps.cuh>
 #include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/segmented_sort.cuh>
@@ -36,7 +37,6 @@ struct sndcg_steps {
 
   /// What is known of a list.
   struct list_numbers {
-    gain_options::units units;
     double best;  ///< the ideal DCG
     double centre;
   };
@@ -53,10 +53,10 @@ struct sndcg_steps {
     T* slopes;  ///< [items]
     T* a2;      ///< [items] d2(DCG) / d(rank)^2
     T* bends;   ///< [items]
-    gain_options::greatest_numbers* most;  ///< [tiles]
-    double* best;                          ///< [tiles] what each adds to the ideal DCG
-    rank_sums* found;                      ///< [tiles]
-    list_numbers* lists;                   ///< [lists]
+    gain_units units;
+    double* best;         ///< [tiles] what each adds to the ideal DCG
+    rank_sums* found;     ///< [tiles]
+    list_numbers* lists;  ///< [lists]
 
     explicit arrays(tile_arrays& from)
         : sorted_gains(sorted_arrays<key>::of(from, false)),
@@ -69,7 +69,7 @@ struct sndcg_steps {
           slopes(from.of_items<T>()),
           a2(from.of_items<T>()),
           bends(from.of_items<T>()),
-          most(from.of_tiles<gain_options::greatest_numbers>()),
+          units(from),
           best(from.of_tiles<double>()),
           found(from.of_tiles<rank_sums>()),
           lists(from.of_lists<list_numbers>()) {}
@@ -77,8 +77,7 @@ struct sndcg_steps {
 
   template <class Grid, class T, class R>
   static void run(const Grid& grid, const arrays<T, R>& of) {
-    grid.tiles("sndcg: find_units", find_units<T, R>{of});
-    grid.lists("sndcg: choose_units", choose_units<T, R>{of});
+    find_units<T, R>(grid, of.units);
     grid.tiles("sndcg: fill_gains", fill_gains<T, R>{of});
     grid.sort(of.counts, {of.sorted_gains, of.scores});
     grid.tiles("sndcg: sum_exponentials", sum_exponentials<T, R>{of});
@@ -102,38 +101,13 @@ struct sndcg_steps {
   enum class bend_weight : std::uint64_t { one, a, a2 };
 
   template <class T, class R>
-  struct find_units {
-    arrays<T, R> of;
-
-    template <class Team, class Compute>
-    __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
-                               const grid_tile& tile) const {
-      gain_options::greatest_numbers own{0.0, 0.0};
-      tile.for_own(team, [&](std::uint32_t i) { own.add(loss.gains, list.items, i); });
-      own = own.of_all(team);
-      if (team.rank() == 0) of.most[list.tile + tile.index] = own;
-    }
-  };
-
-  template <class T, class R>
-  struct choose_units {
-    arrays<T, R> of;
-
-    template <class Team, class Compute>
-    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
-      const auto own = list.combine(team, of.most, gain_options::greatest_numbers{0.0, 0.0});
-      if (team.rank() == 0) of.lists[list.at].units = gain_options::units::of(own, list.items.weighted());
-    }
-  };
-
-  template <class T, class R>
   struct fill_gains {
     arrays<T, R> of;
 
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const gain_options::units units = of.lists[list.at].units;
+      const gain_options::units units = of.units.of(list);
       tile.for_own(team, [&](std::uint32_t i) {
         const T g = loss.gains.template gain_of<T>(list.items, i, units);
         of.gains[list.first + i] = g;

@@ -25,13 +25,14 @@ struct tile_scan {
                         const X& x) const {
     if (team.rank() == 0) part[list.tile + tile.index] = x;
   }
+  /// Returns the combination of all items.
   template <class Team, class T, class R, class Combine>
-  __device__ void hand_on(const Team& team, const grid_list<T, R>& list, const X& neutral, Combine combine,
-                          bool backwards = false) const {
+  __device__ X hand_on(const Team& team, const grid_list<T, R>& list, const X& neutral, Combine combine,
+                       bool backwards = false) const {
     const std::uint32_t n = list.tiles();
     const auto at = [&](std::uint32_t t) { return list.tile + (backwards ? n - 1 - t : t); };
     if (team.rank() == 0) before[at(0)] = neutral;
-    scan_items(
+    return scan_items(
         team, n, neutral, [&](std::uint32_t t) { return part[at(t)]; }, combine,
         [&](std::uint32_t t, const X& x) {
           if (t + 1 < n) before[at(t + 1)] = x;

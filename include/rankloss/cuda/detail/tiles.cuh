@@ -164,6 +164,12 @@ class tile_arrays {
   std::size_t bytes_ = 0;
 };
 
+/// Queues what says of all lists that there is none, on a stream.
+inline void clear_lists(long_list* lists, std::uint32_t most_lists, cudaStream_t stream) {
+  require_success(cudaMemsetAsync(lists, 0xff, std::size_t{most_lists} * sizeof(long_list), stream),
+                  "cudaMemsetAsync");
+}
+
 /// Queues what fills a table, on a stream.
 template <class Places>
 void find_tiles(const tile_table& table, const Places& places, std::size_t lists, cudaStream_t stream) {
@@ -171,9 +177,7 @@ void find_tiles(const tile_table& table, const Places& places, std::size_t lists
   require_success(
       cudaMemsetAsync(table.tiles, 0xff, std::size_t{table.most_tiles} * sizeof(tile_entry), stream),
       "cudaMemsetAsync");
-  require_success(
-      cudaMemsetAsync(table.lists, 0xff, std::size_t{table.most_lists} * sizeof(long_list), stream),
-      "cudaMemsetAsync");
+  clear_lists(table.lists, table.most_lists, stream);
   const std::size_t blocks = (lists + tile_threads - 1) / tile_threads;
   launch("fill_tiles", fill_tiles<Places>,
          static_cast<unsigned>(blocks < (std::size_t{1} << 20) ? blocks : std::size_t{1} << 20), tile_threads,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/gain_steps.cuh>
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
@@ -44,6 +45,16 @@ template <class Team, class T, class R>
   }
   return sum(team, total);
 }
+
+/// Of numbers in falling order the first ones alone.
+struct share_of_greatest {
+  std::size_t count;
+
+  template <class Runs>
+  [[nodiscard]] __device__ double operator()(const Runs&, std::uint32_t p) const {
+    return p < count ? 1.0 : 0.0;
+  }
+};
 
 /// average_precision of one list.
 struct average_precision_list {
@@ -113,8 +124,8 @@ struct average_precision_steps {
   template <class T, class R>
   struct arrays {
     score_order<T, R> order;
-    relevant_units units;
-    sorted_arrays<std::uint64_t> by_weight;
+    gain_units units;
+    falling_numbers by_weight;
     double* w;                ///< [items] weights by item
     double* weights;          ///< [items] their sums from the beginning of the run on, by position
     std::uint32_t* relevant;  ///< [items] relevant items up to each position
@@ -125,7 +136,7 @@ struct average_precision_steps {
     explicit arrays(tile_arrays& from)
         : order(from),
           units(from),
-          by_weight(sorted_arrays<std::uint64_t>::of(from, false)),
+          by_weight(from),
           w(from.of_items<double>()),
           weights(from.of_items<double>()),
           relevant(from.of_items<std::uint32_t>()),
@@ -167,7 +178,7 @@ struct average_precision_steps {
     find_units<T, R>(grid, of.units);
     grid.tiles("average_precision: fill_weights", fill_weights<T, R>{of});
     if (greatest_alone) {
-      grid.sort(of.order.counts, {of.by_weight});
+      grid.sort(of.order.counts, {of.by_weight.sorted});
       grid.tiles("average_precision: sum_greatest", sum_greatest<T, R>{of});
     }
     sort_by_score(grid, of.order);
@@ -185,12 +196,12 @@ struct average_precision_steps {
     template <class Team>
     __device__ void operator()(const Team& team, const average_precision_list&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const double unit = of.units.unit[list.at];
+      const double unit = of.units.of_weights(list);
       double total = 0.0;
       tile.for_own(team, [&](std::uint32_t i) {
         const double w = relevant_weight(list.items, i) * unit;
         of.w[list.first + i] = w;
-        of.by_weight.keys[0][list.first + i] = falling_bits<double>::of(w);
+        of.by_weight.put(list, i, w);
         total += w;
       });
       of.total.leave(team, list, tile, total);
@@ -204,11 +215,8 @@ struct average_precision_steps {
     template <class Team>
     __device__ void operator()(const Team& team, const average_precision_list& metric,
                                const grid_list<T, R>& list, const grid_tile& tile) const {
-      double total = 0.0;
-      tile.for_own(team, [&](std::uint32_t p) {
-        if (p < metric.cutoff) total += falling_bits<double>::number(of.by_weight.keys[0][list.first + p]);
-      });
-      of.total.leave(team, list, tile, total);
+      of.total.leave(team, list, tile,
+                     of.by_weight.sum_own(team, list, tile, share_of_greatest{metric.cutoff}));
     }
   };
 

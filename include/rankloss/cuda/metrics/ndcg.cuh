@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/gain_steps.cuh>
 #include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
@@ -27,15 +28,28 @@ struct counted_discount {
   }
 };
 
+/// That of a position in a best order of n gains, of which equal ones are runs.
+struct ideal_discount {
+  bool of_runs;
+  counted_discount discount;
+
+  [[nodiscard]] static __device__ ideal_discount of(const gain_options& gains, std::uint32_t n) {
+    return {gains.how == ideal::competition_ranks, {counted_by(gains.cutoff, n)}};
+  }
+  template <class Runs>
+  [[nodiscard]] __device__ double operator()(const Runs& runs, std::uint32_t p) const {
+    return discount(of_runs ? runs.begin(p) : p);
+  }
+};
+
 /// The DCG of a best order of gains g. `keys` and `order` are scratch.
 template <class Team>
 [[nodiscard]] __device__ inline double best_dcg(const Team& team, const gain_options& gains, const double* g,
                                                 std::uint32_t n, double* keys, std::uint32_t* order) {
-  const counted_discount discount{counted_by(gains.cutoff, n)};
+  const ideal_discount discount = ideal_discount::of(gains, n);
   const falling_runs runs(team, n, keys, order, [&](std::uint32_t i) { return g[i]; });
   double best = 0.0;
-  for (std::uint32_t p = team.rank(); p < n; p += team.size())
-    best += runs.keys[p] * discount(gains.how == ideal::competition_ranks ? runs.begin(p) : p);
+  for (std::uint32_t p = team.rank(); p < n; p += team.size()) best += runs.keys[p] * discount(runs, p);
   return sum(team, best);
 }
 
@@ -83,28 +97,26 @@ struct ndcg_steps {
   template <class T, class R>
   struct arrays {
     using key = typename falling_bits<T>::type;
-    sorted_arrays<std::uint64_t> sorted_gains;
+    falling_numbers falling;  ///< the gains
     sorted_arrays<key> scores;
     digit_counts counts;
     double* gains;  ///< [items] by item
     double* sums;   ///< [items] of the discounts from the beginning of the run on, by position
-    gain_options::greatest_numbers* most;  ///< [tiles]
+    gain_units units;
     tile_sums best, dcg;
     tile_scan<run_sum> runs;
-    gain_options::units* units;  ///< [lists]
-    double* ideal;               ///< [lists]
+    double* ideal;  ///< [lists]
 
     explicit arrays(tile_arrays& from)
-        : sorted_gains(sorted_arrays<std::uint64_t>::of(from, false)),
+        : falling(from),
           scores(sorted_arrays<key>::of(from, true)),
           counts(digit_counts::of(from, 1)),
           gains(from.of_items<double>()),
           sums(from.of_items<double>()),
-          most(from.of_tiles<gain_options::greatest_numbers>()),
+          units(from),
           best(from),
           dcg(from),
           runs(from),
-          units(from.of_lists<gain_options::units>()),
           ideal(from.of_lists<double>()) {}
 
     /// Scans the discounts of a tile.
@@ -125,10 +137,9 @@ struct ndcg_steps {
 
   template <class Grid, class T, class R>
   static void run(const Grid& grid, const arrays<T, R>& of) {
-    grid.tiles("ndcg: find_units", find_units<T, R>{of});
-    grid.lists("ndcg: choose_units", choose_units<T, R>{of});
+    find_units<T, R>(grid, of.units);
     grid.tiles("ndcg: fill_gains", fill_gains<T, R>{of});
-    grid.sort(of.counts, {of.sorted_gains});
+    grid.sort(of.counts, {of.falling.sorted});
     grid.sort(of.counts, {of.scores});
     grid.tiles("ndcg: sum_discounts", sum_discounts<T, R>{of});
     grid.lists("ndcg: hand_on_discounts", hand_on_discounts<T, R>{of});
@@ -138,42 +149,17 @@ struct ndcg_steps {
   }
 
   template <class T, class R>
-  struct find_units {
-    arrays<T, R> of;
-
-    template <class Team>
-    __device__ void operator()(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
-                               const grid_tile& tile) const {
-      gain_options::greatest_numbers own{0.0, 0.0};
-      tile.for_own(team, [&](std::uint32_t i) { own.add(metric.gains, list.items, i); });
-      own = own.of_all(team);
-      if (team.rank() == 0) of.most[list.tile + tile.index] = own;
-    }
-  };
-
-  template <class T, class R>
-  struct choose_units {
-    arrays<T, R> of;
-
-    template <class Team>
-    __device__ void operator()(const Team& team, const ndcg_list&, const grid_list<T, R>& list) const {
-      const auto all = list.combine(team, of.most, gain_options::greatest_numbers{0.0, 0.0});
-      if (team.rank() == 0) of.units[list.at] = gain_options::units::of(all, list.items.weighted());
-    }
-  };
-
-  template <class T, class R>
   struct fill_gains {
     arrays<T, R> of;
 
     template <class Team>
     __device__ void operator()(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const gain_options::units units = of.units[list.at];
+      const gain_options::units units = of.units.of(list);
       tile.for_own(team, [&](std::uint32_t i) {
         const double g = metric.gains.template gain_of<double>(list.items, i, units);
         of.gains[list.first + i] = g;
-        of.sorted_gains.keys[0][list.first + i] = falling_bits<double>::of(g);
+        of.falling.put(list, i, g);
         of.scores.keys[0][list.first + i] = falling_bits<T>::of(list.items.score(i));
       });
     }
@@ -186,14 +172,8 @@ struct ndcg_steps {
     template <class Team>
     __device__ void operator()(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const counted_discount discount{counted_by(metric.gains.cutoff, list.size())};
-      const key_runs<std::uint64_t> gains{of.sorted_gains.keys[0] + list.first, list.size()};
-      double best = 0.0;
-      tile.for_own(team, [&](std::uint32_t p) {
-        best += falling_bits<double>::number(gains.keys[p]) *
-                discount(metric.gains.how == ideal::competition_ranks ? gains.begin(p) : p);
-      });
-      of.best.leave(team, list, tile, best);
+      of.best.leave(team, list, tile,
+                    of.falling.sum_own(team, list, tile, ideal_discount::of(metric.gains, list.size())));
       of.runs.leave(team, list, tile,
                     of.scan_runs(
                         team, metric, list, tile, [](std::uint32_t, const run_sum&) {}, run_sum::none()));

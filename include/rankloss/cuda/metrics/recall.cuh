@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/gain_steps.cuh>
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
@@ -58,7 +59,7 @@ struct recall_steps {
   template <class T, class R>
   struct arrays {
     score_order<T, R> order;
-    relevant_units units;
+    gain_units units;
     tile_sums found, total;
 
     explicit arrays(tile_arrays& from) : order(from), units(from), found(from), total(from) {}
@@ -80,7 +81,7 @@ struct recall_steps {
     __device__ void operator()(const Team& team, const recall_list& metric, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const auto runs = of.order.runs(list);
-      const double unit = of.units.unit[list.at];
+      const double unit = of.units.of_weights(list);
       const std::uint32_t k = counted_by(metric.cutoff, list.size());
       double found = 0.0, total = 0.0;
       tile.for_own(team, [&](std::uint32_t p) {
