@@ -44,7 +44,7 @@ struct sndcg_list {
     for (std::uint32_t i = team.rank(); i < n; i += team.size())
       x[i] = rankloss::detail::bounded(items.score(i));
     if constexpr (Team::one_warp)
-      if (n <= longest_by_pairs<T>()) {
+      if (n <= longest_by_pairs<T>) {
         const double best = gains.ideal_dcg(team, g, n);
         if (!(best > 0.0)) return nothing(team, n, sink);
         team.sync();
@@ -55,7 +55,7 @@ struct sndcg_list {
       }
     T* const by_score = scratch.take<T>(n);
     T* const above = scratch.take<T>(n);
-    double* const decay = scratch.take<double>(n);
+    auto* const decay = scratch.take<state_number<T>>(n);
     std::uint32_t* const order = scratch.take<std::uint32_t>(n);
     const auto number = [&](T* keys, const T* from) {
       for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
@@ -131,7 +131,8 @@ struct sndcg_list {
                                                 T* slopes, T* a2, T* bends, const device_sink<T>& sink,
                                                 Ranks ranks, const Sums& sums, ItemOf item_of) const {
     rank_sums found{0.0, 0.0, 0.0};
-    ranks([&](std::uint32_t i, T rank, T slope_sum) {
+    ranks([&](std::uint32_t i, const auto& exact, T slope_sum) {
+      const auto rank = static_cast<T>(rounded(exact));
       slopes[i] = slope_sum;
       if (sink.hessian_wanted()) a2[i] = curvature_of(a[i], rank);
       add_rank(found, a[i], rank, slope_sum);

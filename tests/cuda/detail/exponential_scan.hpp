@@ -18,13 +18,17 @@ struct findings {
   bool same_everywhere = false;    // whether every thread has the same of handed_on
 };
 
-/// Computed by a warp (threads = 0), or by a block of so many threads. A part has two positions, or one.
+/// Computed by a warp (threads = 0), or by a block of so many threads, in doubles or in two floats. A part has two
+/// positions, or one.
 ///
 /// @param decay   [n] from each position to the one behind it
 /// @param weight  [n]
 /// @param first   [K] states that are handed on to position 0
 template <std::size_t K>
 findings find(const std::vector<double>& decay, const std::vector<double>& weight,
-              const std::vector<double>& first, unsigned threads);
+              const std::vector<double>& first, unsigned threads, bool in_floats);
+
+/// exp(-x) in two floats.
+std::vector<double> powers(const std::vector<double>& x);
 
 }  // namespace cuda_detail_exponential_scan_test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 
 #include <cstddef>
@@ -12,35 +13,36 @@
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// The states of a scan: sum_j w_j exp(-k (distance to j)), k = 1..K, over the items that it has passed.
-template <std::size_t K>
+template <std::size_t K, class N = double>
 struct exponential_states {
-  double s[K];
+  N s[K];
 
   __device__ exponential_states() {
 #pragma unroll
-    for (std::size_t k = 0; k < K; ++k) s[k] = 0.0;
+    for (std::size_t k = 0; k < K; ++k) s[k] = N{};
   }
   /// One step to the next item, with the decay q to it.
-  __device__ void advance(double q, double weight) {
-    double power = q;
+  __device__ void advance(const N& q, const N& weight) {
+    N power = q;
 #pragma unroll
     for (std::size_t k = 0; k < K; ++k) {
       s[k] = power * (s[k] + weight);
-      power *= q;
+      power = power * q;
     }
   }
   /// sum_k c_k S_k. Two sums over neighbouring terms, whose signs alternate, so that each stays small.
   template <class Kernel>
-  [[nodiscard]] __device__ double dot() const {
+  [[nodiscard]] __device__ N dot() const {
     return part<Kernel, 0>(std::make_index_sequence<K / 2>{}) +
            part<Kernel, K / 2>(std::make_index_sequence<K / 2>{});
   }
 
  private:
   template <class Kernel, std::size_t first, std::size_t... k>
-  [[nodiscard]] __device__ double part(std::index_sequence<k...>) const {
-    double sum = 0.0;
-    ((sum = fma(Kernel::template term<first + sizeof...(k) - 1 - k>, s[first + sizeof...(k) - 1 - k], sum)),
+  [[nodiscard]] __device__ N part(std::index_sequence<k...>) const {
+    N sum{};
+    ((sum = multiply_add(number<N>(Kernel::template term<first + sizeof...(k) - 1 - k>),
+                         s[first + sizeof...(k) - 1 - k], sum)),
      ...);
     return sum;
   }
@@ -48,21 +50,21 @@ struct exponential_states {
 
 /// What a part of a scan hands on: its states behind its last position, and the decay from its beginning to
 /// there, by which states from before it are multiplied.
-template <std::size_t K>
+template <std::size_t K, class N = double>
 struct scan_part {
-  double decay;
-  exponential_states<K> states;
+  N decay;
+  exponential_states<K, N> states;
 
-  [[nodiscard]] static __device__ scan_part nothing() { return {1.0, {}}; }
+  [[nodiscard]] static __device__ scan_part nothing() { return {number<N>(1.0), {}}; }
   /// The states of this part, behind what another one hands on to it.
   __device__ void go_on_from(const scan_part& earlier) {
-    double power = decay;
+    N power = decay;
 #pragma unroll
     for (std::size_t k = 0; k < K; ++k) {
-      states.s[k] = fma(power, earlier.states.s[k], states.s[k]);
-      power *= decay;
+      states.s[k] = multiply_add(power, earlier.states.s[k], states.s[k]);
+      power = power * decay;
     }
-    decay *= earlier.decay;
+    decay = decay * earlier.decay;
   }
 };
 /// The same of one state.
@@ -75,44 +77,44 @@ struct decayed_sum {
 };
 
 /// The states at the beginning of what a team scans: none, or those that another part hands on.
-template <std::size_t K>
 struct nothing_before {
-  __device__ void hand_on(scan_part<K>&) const {}
+  template <std::size_t K, class N>
+  __device__ void hand_on(scan_part<K, N>&) const {}
 };
-template <std::size_t K>
+template <std::size_t K, class N = double>
 struct states_before {
-  const exponential_states<K>* states;
+  const exponential_states<K, N>* states;
 
-  __device__ void hand_on(scan_part<K>& to) const { to.go_on_from({0.0, *states}); }
+  __device__ void hand_on(scan_part<K, N>& to) const { to.go_on_from({N{}, *states}); }
 };
 
 /// The parts of the lanes of a warp: each one's becomes that of all lanes up to it.
-template <std::size_t K>
-__device__ inline void join_lanes(unsigned lane, scan_part<K>& part) {
+template <std::size_t K, class N>
+__device__ inline void join_lanes(unsigned lane, scan_part<K, N>& part) {
 #pragma unroll
   for (unsigned distance = 1; distance < warp_size; distance *= 2) {
     const bool joins = lane >= distance;
-    const double decay = joins ? part.decay : 0.0;  // 0: what comes from this lane itself is nothing
-    double power = decay;
+    const N decay = joins ? part.decay : N{};  // 0: what comes from this lane itself is nothing
+    N power = decay;
 #pragma unroll
     for (std::size_t k = 0; k < K; ++k) {
-      part.states.s[k] = fma(power, from_lane_below(part.states.s[k], distance), part.states.s[k]);
-      power *= decay;
+      part.states.s[k] = multiply_add(power, from_lane_below(part.states.s[k], distance), part.states.s[k]);
+      power = power * decay;
     }
-    const double earlier = from_lane_below(part.decay, distance);
-    if (joins) part.decay *= earlier;
+    const N earlier = from_lane_below(part.decay, distance);
+    if (joins) part.decay = part.decay * earlier;
   }
 }
 /// The part of the first `count` warps of a block, from that of each lane and those before it in its warp.
-template <std::size_t K>
-[[nodiscard]] __device__ inline scan_part<K> of_warps(const block_team& team, const scan_part<K>& up_to,
-                                                      unsigned count) {
-  constexpr std::size_t at_once = most_bytes / sizeof(double) - 1;  // so many states pass through the slots
+template <std::size_t K, class N>
+[[nodiscard]] __device__ inline scan_part<K, N> of_warps(const block_team& team, const scan_part<K, N>& up_to,
+                                                         unsigned count) {
+  constexpr std::size_t at_once = most_bytes / sizeof(N) - 1;  // so many states pass through the slots
   struct slice {
-    double decay, s[at_once];
+    N decay, s[at_once];
   };
   slice* const slot = team.template slot<slice>();
-  scan_part<K> joined = scan_part<K>::nothing();
+  scan_part<K, N> joined = scan_part<K, N>::nothing();
 #pragma unroll
   for (std::size_t first = 0; first < K; first += at_once) {
     const std::size_t end = first + at_once < K ? first + at_once : K;
@@ -125,34 +127,34 @@ template <std::size_t K>
     team.sync();
     for (unsigned w = 0; w < count; ++w) {
       const slice& later = slot[w];
-      const double decay = later.decay;
-      double power = decay;
+      const N decay = later.decay;
+      N power = decay;
 #pragma unroll
-      for (std::size_t k = 0; k < first; ++k) power *= decay;
+      for (std::size_t k = 0; k < first; ++k) power = power * decay;
 #pragma unroll
       for (std::size_t k = first; k < end; ++k) {
-        joined.states.s[k] = fma(power, joined.states.s[k], later.s[k - first]);
-        power *= decay;
+        joined.states.s[k] = multiply_add(power, joined.states.s[k], later.s[k - first]);
+        power = power * decay;
       }
-      if (first == 0) joined.decay *= decay;
+      if (first == 0) joined.decay = joined.decay * decay;
     }
     team.sync();  // the slots may be used again
   }
   return joined;
 }
 /// What the threads before each one hand on to it. `own` is what each thread hands on.
-template <std::size_t K, class Team>
-[[nodiscard]] __device__ inline scan_part<K> part_before(const Team& team, scan_part<K> own) {
+template <class Team, std::size_t K, class N>
+[[nodiscard]] __device__ inline scan_part<K, N> part_before(const Team& team, scan_part<K, N> own) {
   const unsigned lane = team.rank() % warp_size;
   join_lanes(lane, own);
-  scan_part<K> before = from_lane_below(own, 1);
-  if (lane == 0) before = scan_part<K>::nothing();
+  scan_part<K, N> before = from_lane_below(own, 1);
+  if (lane == 0) before = scan_part<K, N>::nothing();
   if constexpr (!Team::one_warp) before.go_on_from(of_warps(team, own, team.warp()));
   return before;
 }
 /// What all threads hand on together; the same for each of them.
-template <std::size_t K, class Team>
-[[nodiscard]] __device__ inline scan_part<K> part_of_all(const Team& team, scan_part<K> own) {
+template <class Team, std::size_t K, class N>
+[[nodiscard]] __device__ inline scan_part<K, N> part_of_all(const Team& team, scan_part<K, N> own) {
   join_lanes(team.rank() % warp_size, own);
   if constexpr (Team::one_warp)
     return from_lane(own, warp_size - 1);
@@ -174,19 +176,19 @@ struct stretch {
 };
 
 /// pass(p, states) leads states from position p to the next one, and returns the decay of that step.
-template <std::size_t K, class Pass>
-[[nodiscard]] __device__ inline scan_part<K> pass_stretch(const stretch& positions, Pass pass) {
-  scan_part<K> own = scan_part<K>::nothing();
-  for (std::uint32_t p = positions.begin; p < positions.end; ++p) own.decay *= pass(p, own.states);
+template <std::size_t K, class N, class Pass>
+[[nodiscard]] __device__ inline scan_part<K, N> pass_stretch(const stretch& positions, Pass pass) {
+  scan_part<K, N> own = scan_part<K, N>::nothing();
+  for (std::uint32_t p = positions.begin; p < positions.end; ++p) own.decay = own.decay * pass(p, own.states);
   return own;
 }
 
 /// Scans the positions [0, n) by `pass`: each thread a stretch, whose states at the beginning are what the
 /// threads before it hand on. Calls emit(p, states) with the states of all positions before p.
-template <std::size_t K, class Team, class Pass, class Emit, class Before>
+template <std::size_t K, class N, class Team, class Pass, class Emit, class Before>
 __device__ inline void scan_passes(const Team& team, std::uint32_t n, Pass pass, Emit emit, Before before) {
   const stretch positions = stretch::of(team, n);
-  scan_part<K> passed = part_before(team, pass_stretch<K>(positions, pass));
+  scan_part<K, N> passed = part_before(team, pass_stretch<K, N>(positions, pass));
   before.hand_on(passed);
   for (std::uint32_t p = positions.begin; p < positions.end; ++p) {
     emit(p, passed.states);
@@ -198,13 +200,14 @@ __device__ inline void scan_passes(const Team& team, std::uint32_t n, Pass pass,
 /// Scans the positions [0, n).
 /// @param decay   decay(p): the decay from position p to p + 1; not called for the last
 /// @param weight  weight(p)
-template <std::size_t K, class Team, class Decay, class Weight, class Emit, class Before = nothing_before<K>>
+template <std::size_t K, class N = double, class Team, class Decay, class Weight, class Emit,
+          class Before = nothing_before>
 __device__ inline void scan_states(const Team& team, std::uint32_t n, Decay decay, Weight weight, Emit emit,
                                    Before before = {}) {
-  scan_passes<K>(
+  scan_passes<K, N>(
       team, n,
-      [&](std::uint32_t p, exponential_states<K>& states) {
-        const double q = p + 1 < n ? decay(p) : 0.0;
+      [&](std::uint32_t p, exponential_states<K, N>& states) {
+        const N q = p + 1 < n ? decay(p) : N{};
         states.advance(q, weight(p));
         return q;
       },
@@ -213,33 +216,33 @@ __device__ inline void scan_states(const Team& team, std::uint32_t n, Decay deca
 
 /// What the positions [0, n) hand on; decay(n - 1) is the decay to what follows them. The same for every
 /// thread.
-template <std::size_t K, class Team, class Decay, class Weight>
-[[nodiscard]] __device__ inline scan_part<K> part_of(const Team& team, std::uint32_t n, Decay decay,
-                                                     Weight weight) {
+template <std::size_t K, class N = double, class Team, class Decay, class Weight>
+[[nodiscard]] __device__ inline scan_part<K, N> part_of(const Team& team, std::uint32_t n, Decay decay,
+                                                        Weight weight) {
   return part_of_all(
-      team, pass_stretch<K>(stretch::of(team, n), [&](std::uint32_t p, exponential_states<K>& states) {
-        const double q = decay(p);
+      team, pass_stretch<K, N>(stretch::of(team, n), [&](std::uint32_t p, exponential_states<K, N>& states) {
+        const N q = decay(p);
         states.advance(q, weight(p));
         return q;
       }));
 }
 
 /// Scans n parts. Calls emit(p, states) with the states that are handed on to part p.
-template <std::size_t K, class Team, class Part, class Emit>
+template <std::size_t K, class N = double, class Team, class Part, class Emit>
 __device__ inline void scan_parts(const Team& team, std::uint32_t n, Part part, Emit emit) {
-  scan_passes<K>(
+  scan_passes<K, N>(
       team, n,
-      [&](std::uint32_t p, exponential_states<K>& states) {
-        const scan_part<K>& of = part(p);
-        double power = of.decay;
+      [&](std::uint32_t p, exponential_states<K, N>& states) {
+        const scan_part<K, N>& of = part(p);
+        N power = of.decay;
 #pragma unroll
         for (std::size_t k = 0; k < K; ++k) {
-          states.s[k] = fma(power, states.s[k], of.states.s[k]);
-          power *= of.decay;
+          states.s[k] = multiply_add(power, states.s[k], of.states.s[k]);
+          power = power * of.decay;
         }
         return of.decay;
       },
-      emit, nothing_before<K>{});
+      emit, nothing_before{});
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

@@ -3,6 +3,7 @@
 
 #include <rankloss/cuda/detail/team.cuh>
 
+#include <cstdint>
 #include <type_traits>
 
 /// Numbers that are near to each other, and sums of many numbers, in lanes of float or double.
@@ -46,6 +47,82 @@ template <class S>
 [[nodiscard]] __device__ inline two_floats product(const two_floats& a, const two_floats& x) {
   const float high = a.high * x.high;
   return {high, fmaf(a.low, x.high, fmaf(a.high, x.low, fmaf(a.high, x.high, -high)))};
+}
+
+// Arithmetic of two_floats, to some 2^-44 of the numbers that go into it.
+[[nodiscard]] __device__ inline two_floats operator+(const two_floats& a, const two_floats& b) {
+  const float high = a.high + b.high, grown = high - a.high;
+  return {high, ((a.high - (high - grown)) + (b.high - grown)) + (a.low + b.low)};
+}
+[[nodiscard]] __device__ inline two_floats operator-(const two_floats& a) { return {-a.high, -a.low}; }
+[[nodiscard]] __device__ inline two_floats operator-(const two_floats& a, const two_floats& b) {
+  return a + -b;
+}
+[[nodiscard]] __device__ inline two_floats operator*(const two_floats& a, const two_floats& b) {
+  return product(a, b);
+}
+[[nodiscard]] __device__ inline two_floats multiply_add(const two_floats& a, const two_floats& b,
+                                                        const two_floats& c) {
+  return a * b + c;
+}
+[[nodiscard]] __device__ inline double multiply_add(double a, double b, double c) { return fma(a, b, c); }
+
+/// x as an N, which is double or two_floats.
+template <class N>
+[[nodiscard]] __device__ constexpr N number(double x) {
+  if constexpr (std::is_same_v<N, double>) {
+    return x;
+  } else {
+    const auto high = static_cast<float>(x);
+    return {high, static_cast<float>(x - static_cast<double>(high))};
+  }
+}
+template <class N>
+[[nodiscard]] __device__ inline N number(float x) {
+  if constexpr (std::is_same_v<N, double>)
+    return static_cast<double>(x);
+  else
+    return {x, 0.0f};
+}
+template <class N>
+[[nodiscard]] __device__ inline N number(std::uint32_t x) {
+  if constexpr (std::is_same_v<N, double>) {
+    return static_cast<double>(x);
+  } else {
+    const auto high = static_cast<float>(x);
+    return {high, static_cast<float>(static_cast<std::int64_t>(x) - static_cast<std::int64_t>(high))};
+  }
+}
+[[nodiscard]] __device__ inline double exact_value(double x) { return x; }
+[[nodiscard]] __device__ inline double exact_value(const two_floats& x) {
+  return static_cast<double>(x.high) + static_cast<double>(x.low);
+}
+
+/// exp(-x) for x >= 0, relative error 2^-34; 0 from 87 on.
+[[nodiscard]] __device__ inline two_floats exp_below(const two_floats& x) {
+  // x is m quarters of ln 2 and a rest of at most an eighth of it. The first part of the quarter has 15 bits, so that its
+  // multiples are exact.
+  constexpr float first = 0x1.62e4000000000p-3f, second = 0x1.7f7d1c0000000p-22f,
+                  third = 0x1.ef357a0000000p-47f;
+  const float m = rintf(x.high * 5.7707802f);
+  const float near = fmaf(-m, first, x.high), step = m * second;
+  two_floats rest = two_floats{near, 0.0f} - two_floats{step, fmaf(m, second, -step)};
+  rest = rest + two_floats{fmaf(-m, third, x.low), 0.0f};
+  const float y = -rest.high;
+  const two_floats square = rest * rest;
+  const float series = fmaf(y, fmaf(y, fmaf(y, 1.0f / 720.0f, 1.0f / 120.0f), 1.0f / 24.0f), 1.0f / 6.0f);
+  two_floats sum = two_floats{0.5f * square.high, 0.5f * square.low} - rest;
+  sum.low = fmaf(square.high * y, series, sum.low);
+  sum = two_floats{1.0f, 0.0f} + sum;
+  const int quarters = static_cast<int>(m), part = quarters & 3;
+  const two_floats root = part == 0   ? two_floats{1.0f, 0.0f}
+                          : part == 1 ? two_floats{0x1.ae89fa0000000p-1f, -0x1.a94b140000000p-27f}
+                          : part == 2 ? two_floats{0x1.6a09e60000000p-1f, 0x1.9fcef40000000p-27f}
+                                      : two_floats{0x1.306fe00000000p-1f, 0x1.4636e20000000p-26f};
+  sum = sum * root;
+  const bool nothing = !(x.high < 87.0f);
+  const float scale = nothing ? 0.0f : __int_as_float((127 - (quarters >> 2)) << 23);
+  return nothing ? two_floats{0.0f, 0.0f} : two_floats{sum.high * scale, sum.low * scale};
 }
 
 /// A long sum in lanes of S: of floats with the rounding error of each addition beside it, of doubles as it is. It has to

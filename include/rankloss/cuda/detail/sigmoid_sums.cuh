@@ -4,29 +4,35 @@
 #include <rankloss/cuda/detail/all_pairs.cuh>
 #include <rankloss/cuda/detail/exponential_scan.cuh>
 #include <rankloss/cuda/detail/gains.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/sigmoid/kernel_terms.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 /// Sums of a sigmoid over all pairs of a list (docs/algorithms/sigmoid_sums.md): pair by pair, or by scans of
 /// sums of exponentials over sorted scores. Both give soft ranks, and the pull of a cotangent through them.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// Lists of up to so many items are computed pair by pair by a warp, others by scans over sorted scores. Pairs of floats
-/// take no double, of which many devices compute one where they compute 64 floats.
+/// Lists of up to so many items are computed pair by pair by a warp, others by scans over sorted scores.
 template <class T>
-[[nodiscard]] __device__ constexpr std::uint32_t longest_by_pairs() {
-  if constexpr (sizeof(T) == sizeof(double)) return 32;
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ % 100 == 0 && \
-    __CUDA_ARCH__ <= 1000  // those that are made for doubles
-  return 64;
+inline constexpr std::uint32_t longest_by_pairs = sizeof(T) == sizeof(float) ? 64 : 32;
+
+/// What states of scans over scores of type T consist of. Two floats take about ten instructions for an operation, a
+/// double the time of two on devices that are made for them, and that of 64 on others.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ % 100 == 0 && __CUDA_ARCH__ <= 1000
+template <class>
+using state_number = double;
 #else
-  return 256;
+template <class T>
+using state_number = exact_number<T>;
 #endif
-}
+static_assert(sizeof(state_number<float>) == sizeof(double) &&
+                  alignof(state_number<float>) == alignof(double),
+              "memory for states is the same on every device");
 
 /// Distances of scores in units of a temperature. Scores are halved first, so that no difference overflows.
 template <class T>
@@ -176,69 +182,71 @@ struct slope_squared_kernel {
 };
 
 /// The decay from an item to the next one, of lesser score.
-[[nodiscard]] __device__ inline double decay_between(const pair_distance<double>& distance, double upper,
-                                                     double lower) {
-  return exp(-distance(upper, lower));
-}
+template <class N>
+struct score_decay {
+  N unit;  ///< 2 / temperature
+
+  [[nodiscard]] static __device__ score_decay of(double temperature) {
+    constexpr double most =
+        std::is_same_v<N, double> ? greatest_number<double> : static_cast<double>(greatest_number<float>);
+    return {number<N>(fmin(2.0 / temperature, most))};
+  }
+  /// Scores are halved first, so that no difference overflows.
+  template <class T>
+  [[nodiscard]] __device__ N operator()(T upper, T lower) const {
+    if constexpr (std::is_same_v<N, double>)
+      return exp(-(0.5 * static_cast<double>(upper) - 0.5 * static_cast<double>(lower)) * unit);
+    else
+      return exp_below((number<N>(0.5f * upper) - number<N>(0.5f * lower)) * unit);
+  }
+};
 
 /// What scan_sums sums over: all items of a list, or those of a tile, to which others hand on states.
 struct whole_list {
   [[nodiscard]] __device__ std::uint32_t first() const { return 0; }
-  template <std::size_t K>
-  [[nodiscard]] __device__ nothing_before<K> above() const {
-    return {};
-  }
-  template <std::size_t K>
-  [[nodiscard]] __device__ nothing_before<K> below() const {
-    return {};
-  }
+  [[nodiscard]] __device__ nothing_before above() const { return {}; }
+  [[nodiscard]] __device__ nothing_before below() const { return {}; }
 };
-template <std::size_t K>
+template <std::size_t K, class N>
 struct part_of_list {
   std::uint32_t position;  ///< of the first item
-  const exponential_states<K>*from_above, *from_below;
+  const exponential_states<K, N>*from_above, *from_below;
 
   [[nodiscard]] __device__ std::uint32_t first() const { return position; }
-  template <std::size_t>
-  [[nodiscard]] __device__ states_before<K> above() const {
-    return {from_above};
-  }
-  template <std::size_t>
-  [[nodiscard]] __device__ states_before<K> below() const {
-    return {from_below};
-  }
+  [[nodiscard]] __device__ states_before<K, N> above() const { return {from_above}; }
+  [[nodiscard]] __device__ states_before<K, N> below() const { return {from_below}; }
 };
 
 /// Soft ranks of lists that are sorted, x falling, by scans of K states. Arrays are [n]; `decay`, `above` are
 /// scratch.
 template <class T, class Range = whole_list, std::size_t K = rankloss::detail::kernel_terms<T>::count>
 class scan_sums {
+  using N = state_number<T>;
+
  public:
   /// decay[i]: from item i - 1 to item i, as another one has left it.
-  __device__ scan_sums(std::uint32_t n, const double* decay, T* above, Range range = {})
+  __device__ scan_sums(std::uint32_t n, const N* decay, T* above, Range range = {})
       : n_(n), decay_(decay), above_(above), range_(range) {}
   template <class Team>
-  __device__ scan_sums(const Team& team, const T* x, std::uint32_t n, double temperature, double* decay,
-                       T* above)
+  __device__ scan_sums(const Team& team, const T* x, std::uint32_t n, double temperature, N* decay, T* above)
       : scan_sums(n, decay, above, Range{}) {
-    const auto distance = pair_distance<double>::of(temperature);
+    const auto between = score_decay<N>::of(temperature);
     for (std::uint32_t i = team.rank(); i < n; i += team.size())
-      decay[i] =
-          i > 0 ? decay_between(distance, static_cast<double>(x[i - 1]), static_cast<double>(x[i])) : 0.0;
+      decay[i] = i > 0 ? between(x[i - 1], x[i]) : N{};
     team.sync();
   }
-  /// Calls emit(i, rank, sum_j sigmoid') for each item; the rank is a double.
+  /// Calls emit(i, rank, sum_j sigmoid') for each item; the rank is a double or two floats.
   template <class Team, class Emit>
   __device__ void ranks(const Team& team, T* slopes, Emit emit) const {
-    const auto one = [](std::uint32_t) { return 1.0; };
-    down(team, one, [&](std::uint32_t i, const exponential_states<K>& s) {
-      above_[i] = static_cast<T>(s.template dot<sigmoid_kernel<T>>());
-      slopes[i] = static_cast<T>(s.template dot<slope_kernel<T>>());
+    const auto one = [](std::uint32_t) { return number<N>(1.0); };
+    down(team, one, [&](std::uint32_t i, const exponential_states<K, N>& s) {
+      above_[i] = static_cast<T>(rounded(s.template dot<sigmoid_kernel<T>>()));
+      slopes[i] = static_cast<T>(rounded(s.template dot<slope_kernel<T>>()));
     });
-    up(team, one, [&](std::uint32_t i, const exponential_states<K>& s) {
-      const double rank = static_cast<double>(range_.first() + i) + 1.0 - static_cast<double>(above_[i]) +
-                          s.template dot<sigmoid_kernel<T>>();
-      emit(i, rank, static_cast<T>(static_cast<double>(slopes[i]) + s.template dot<slope_kernel<T>>()));
+    up(team, one, [&](std::uint32_t i, const exponential_states<K, N>& s) {
+      const N rank =
+          (number<N>(range_.first() + i + 1) - number<N>(above_[i])) + s.template dot<sigmoid_kernel<T>>();
+      emit(i, rank, static_cast<T>(rounded(number<N>(slopes[i]) + s.template dot<slope_kernel<T>>())));
     });
   }
   /// What pair_sums::bend does.
@@ -258,69 +266,75 @@ class scan_sums {
   template <class Team>
   __device__ void sum_curvatures(const Team& team, T* curvatures) const {
     sum_both<curvature_kernel<T>>(
-        team, [](std::uint32_t) { return 1.0; }, -1.0,
-        [&](std::uint32_t i, double sum) { curvatures[i] = static_cast<T>(sum); });
+        team, [](std::uint32_t) { return number<N>(1.0); }, minus{},
+        [&](std::uint32_t i, const N& sum) { curvatures[i] = static_cast<T>(rounded(sum)); });
   }
   /// They become the same sums of (a_j - a_i) times that.
   template <class Team>
   __device__ void bend_by(const Team& team, const T* a, double centre, T* curvatures) const {
-    const auto weight = [&](std::uint32_t i) { return static_cast<double>(a[i]) - centre; };
-    sum_both<curvature_kernel<T>>(team, weight, -1.0, [&](std::uint32_t i, double sum) {
-      curvatures[i] = static_cast<T>(sum - weight(i) * static_cast<double>(curvatures[i]));
+    const N middle = number<N>(centre);
+    const auto weight = [&](std::uint32_t i) { return number<N>(a[i]) - middle; };
+    sum_both<curvature_kernel<T>>(team, weight, minus{}, [&](std::uint32_t i, const N& sum) {
+      curvatures[i] = static_cast<T>(rounded(sum - weight(i) * number<N>(curvatures[i])));
     });
   }
   /// Calls emit with these and what else there is of the Hessian.
   template <class Team, class Emit>
   __device__ void add_squares(const Team& team, const T* a2, const T* slopes, const T* bends,
                               Emit emit) const {
-    const auto weight = [&](std::uint32_t i) { return static_cast<double>(a2[i]); };
-    sum_both<slope_squared_kernel<T>>(team, weight, 1.0, [&](std::uint32_t i, double sum) {
-      const auto slope = static_cast<double>(slopes[i]);
-      emit(i, static_cast<T>(sum + weight(i) * slope * slope + static_cast<double>(bends[i])));
+    const auto weight = [&](std::uint32_t i) { return number<N>(a2[i]); };
+    sum_both<slope_squared_kernel<T>>(team, weight, plus{}, [&](std::uint32_t i, const N& sum) {
+      const N slope = number<N>(slopes[i]);
+      emit(i, static_cast<T>(rounded(sum + weight(i) * slope * slope + number<N>(bends[i]))));
     });
   }
   /// @param centre  what is subtracted from all a, so that fewer digits are lost
   template <class Team, class Emit>
   __device__ void pull(const Team& team, const T* a, const T* slopes, double centre, Emit emit) const {
-    const auto weight = [&](std::uint32_t i) { return static_cast<double>(a[i]) - centre; };
-    down(team, weight, [&](std::uint32_t i, const exponential_states<K>& s) {
-      above_[i] = static_cast<T>(s.template dot<slope_kernel<T>>());
+    const N middle = number<N>(centre);
+    const auto weight = [&](std::uint32_t i) { return number<N>(a[i]) - middle; };
+    down(team, weight, [&](std::uint32_t i, const exponential_states<K, N>& s) {
+      above_[i] = static_cast<T>(rounded(s.template dot<slope_kernel<T>>()));
     });
-    up(team, weight, [&](std::uint32_t i, const exponential_states<K>& s) {
-      emit(i, static_cast<T>(static_cast<double>(above_[i]) + s.template dot<slope_kernel<T>>() -
-                             weight(i) * static_cast<double>(slopes[i])));
+    up(team, weight, [&](std::uint32_t i, const exponential_states<K, N>& s) {
+      emit(i, static_cast<T>(rounded(number<N>(above_[i]) + s.template dot<slope_kernel<T>>() -
+                                     weight(i) * number<N>(slopes[i]))));
     });
   }
 
  private:
-  /// Calls emit(i, sum over the items above + sign * sum over those below) for each item.
-  template <class Kernel, class Team, class Weight, class Emit>
-  __device__ void sum_both(const Team& team, Weight weight, double sign, Emit emit) const {
-    down(team, weight, [&](std::uint32_t i, const exponential_states<K>& s) {
-      above_[i] = static_cast<T>(s.template dot<Kernel>());
+  struct plus {
+    [[nodiscard]] __device__ N operator()(const N& a, const N& b) const { return a + b; }
+  };
+  struct minus {
+    [[nodiscard]] __device__ N operator()(const N& a, const N& b) const { return a - b; }
+  };
+  /// Calls emit(i, join(sum over the items above, sum over those below)) for each item.
+  template <class Kernel, class Team, class Weight, class Join, class Emit>
+  __device__ void sum_both(const Team& team, Weight weight, Join join, Emit emit) const {
+    down(team, weight, [&](std::uint32_t i, const exponential_states<K, N>& s) {
+      above_[i] = static_cast<T>(rounded(s.template dot<Kernel>()));
     });
-    up(team, weight, [&](std::uint32_t i, const exponential_states<K>& s) {
-      emit(i, fma(sign, s.template dot<Kernel>(), static_cast<double>(above_[i])));
+    up(team, weight, [&](std::uint32_t i, const exponential_states<K, N>& s) {
+      emit(i, join(number<N>(above_[i]), s.template dot<Kernel>()));
     });
   }
   template <class Team, class Weight, class Emit>
   __device__ void down(const Team& team, Weight weight, Emit emit) const {
-    scan_states<K>(
-        team, n_, [this](std::uint32_t p) { return decay_[p + 1]; }, weight, emit,
-        range_.template above<K>());
+    scan_states<K, N>(
+        team, n_, [this](std::uint32_t p) { return decay_[p + 1]; }, weight, emit, range_.above());
   }
   template <class Team, class Weight, class Emit>
   __device__ void up(const Team& team, Weight weight, Emit emit) const {
     const std::uint32_t last = n_ - 1;
-    scan_states<K>(
+    scan_states<K, N>(
         team, n_, [&](std::uint32_t p) { return decay_[last - p]; },
         [&](std::uint32_t p) { return weight(last - p); },
-        [&](std::uint32_t p, const exponential_states<K>& s) { emit(last - p, s); },
-        range_.template below<K>());
+        [&](std::uint32_t p, const exponential_states<K, N>& s) { emit(last - p, s); }, range_.below());
   }
 
   std::uint32_t n_;
-  const double* decay_;
+  const N* decay_;
   T* above_;
   Range range_;
 };

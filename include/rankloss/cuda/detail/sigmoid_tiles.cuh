@@ -16,51 +16,50 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 /// and then the parts of a list are scanned. After that each tile scans its own items. K: states of the scans.
 template <class T, std::size_t K = rankloss::detail::kernel_terms<T>::count>
 struct sigmoid_tiles {
-  double* decay;                                  ///< [items] from item i - 1 to item i
-  T* above;                                       ///< [items] scratch of scans
-  scan_part<K>*down, *up;                         ///< [tiles] what each hands on
-  exponential_states<K>*from_above, *from_below;  ///< [tiles] what each is handed
+  using N = state_number<T>;
+  using part = scan_part<K, N>;
+  using states = exponential_states<K, N>;
 
-  explicit sigmoid_tiles(tile_arrays& from)
-      : sigmoid_tiles(from, from.of_items<double>(), from.of_items<T>()) {}
-  sigmoid_tiles(tile_arrays& from, double* decay, T* above)
+  N* decay;                         ///< [items] from item i - 1 to item i
+  T* above;                         ///< [items] scratch of scans
+  part *down, *up;                  ///< [tiles] what each hands on
+  states *from_above, *from_below;  ///< [tiles] what each is handed
+
+  explicit sigmoid_tiles(tile_arrays& from) : sigmoid_tiles(from, from.of_items<N>(), from.of_items<T>()) {}
+  sigmoid_tiles(tile_arrays& from, N* decay, T* above)
       : decay(decay),
         above(above),
-        down(from.of_tiles<scan_part<K>>()),
-        up(from.of_tiles<scan_part<K>>()),
-        from_above(from.of_tiles<exponential_states<K>>()),
-        from_below(from.of_tiles<exponential_states<K>>()) {}
+        down(from.of_tiles<part>()),
+        up(from.of_tiles<part>()),
+        from_above(from.of_tiles<states>()),
+        from_below(from.of_tiles<states>()) {}
 
   /// Fills the decays of a tile; x(i): the i-th greatest score. Returns that to the next tile.
   template <class Team, class R, class X>
-  [[nodiscard]] __device__ double fill_decays(const Team& team, const grid_list<T, R>& list,
-                                              const grid_tile& tile, double temperature, X x) const {
-    const auto distance = pair_distance<double>::of(temperature);
-    const auto to = [&](std::uint32_t i) {
-      return i > 0 && i < list.size()
-                 ? decay_between(distance, static_cast<double>(x(i - 1)), static_cast<double>(x(i)))
-                 : 0.0;
-    };
+  [[nodiscard]] __device__ N fill_decays(const Team& team, const grid_list<T, R>& list, const grid_tile& tile,
+                                         double temperature, X x) const {
+    const auto between = score_decay<N>::of(temperature);
+    const auto to = [&](std::uint32_t i) { return i > 0 && i < list.size() ? between(x(i - 1), x(i)) : N{}; };
     tile.for_own(team, [&](std::uint32_t i) { decay[list.first + i] = to(i); });
     team.sync();
     return to(tile.end);
   }
   /// The decay from a tile to the next one, once all are filled.
   template <class R>
-  [[nodiscard]] __device__ double onward(const grid_list<T, R>& list, const grid_tile& tile) const {
-    return tile.end < list.size() ? decay[list.first + tile.end] : 0.0;
+  [[nodiscard]] __device__ N onward(const grid_list<T, R>& list, const grid_tile& tile) const {
+    return tile.end < list.size() ? decay[list.first + tile.end] : N{};
   }
 
   /// Sums up what a tile hands on. weight(i) for items i of the tile.
   template <class Team, class R, class Weight>
   __device__ void sum_tile(const Team& team, const grid_list<T, R>& list, const grid_tile& tile,
-                           double onward, Weight weight) const {
-    const double* const own = decay + list.first + tile.begin;
+                           const N& onward, Weight weight) const {
+    const N* const own = decay + list.first + tile.begin;
     const std::uint32_t n = tile.size(), last = tile.end - 1;
-    const scan_part<K> downwards = part_of<K>(
+    const part downwards = part_of<K, N>(
         team, n, [&](std::uint32_t p) { return p + 1 < n ? own[p + 1] : onward; },
         [&](std::uint32_t p) { return weight(tile.begin + p); });
-    const scan_part<K> upwards = part_of<K>(
+    const part upwards = part_of<K, N>(
         team, n, [&](std::uint32_t p) { return own[n - 1 - p]; },
         [&](std::uint32_t p) { return weight(last - p); });
     if (team.rank() != 0) return;
@@ -72,22 +71,22 @@ struct sigmoid_tiles {
   template <class Team, class R>
   __device__ void hand_on(const Team& team, const grid_list<T, R>& list) const {
     const std::size_t first = list.tile, last = first + list.tiles() - 1;
-    scan_parts<K>(
-        team, list.tiles(), [&](std::uint32_t t) -> const scan_part<K>& { return down[first + t]; },
-        [&](std::uint32_t t, const exponential_states<K>& states) { from_above[first + t] = states; });
-    scan_parts<K>(
-        team, list.tiles(), [&](std::uint32_t t) -> const scan_part<K>& { return up[last - t]; },
-        [&](std::uint32_t t, const exponential_states<K>& states) { from_below[last - t] = states; });
+    scan_parts<K, N>(
+        team, list.tiles(), [&](std::uint32_t t) -> const part& { return down[first + t]; },
+        [&](std::uint32_t t, const states& own) { from_above[first + t] = own; });
+    scan_parts<K, N>(
+        team, list.tiles(), [&](std::uint32_t t) -> const part& { return up[last - t]; },
+        [&](std::uint32_t t, const states& own) { from_below[last - t] = own; });
   }
 
   /// The sums of the items of a tile, whose arrays begin where the tile does.
   template <class R>
-  [[nodiscard]] __device__ scan_sums<T, part_of_list<K>, K> sums(const grid_list<T, R>& list,
-                                                                 const grid_tile& tile) const {
+  [[nodiscard]] __device__ scan_sums<T, part_of_list<K, N>, K> sums(const grid_list<T, R>& list,
+                                                                    const grid_tile& tile) const {
     const std::size_t begin = list.first + tile.begin;
     return {tile.size(), decay + begin, above + begin,
-            part_of_list<K>{tile.begin, from_above + list.tile + tile.index,
-                            from_below + list.tile + tile.index}};
+            part_of_list<K, N>{tile.begin, from_above + list.tile + tile.index,
+                               from_below + list.tile + tile.index}};
   }
 };
 

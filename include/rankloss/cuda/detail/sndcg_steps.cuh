@@ -138,10 +138,10 @@ struct sndcg_steps {
       });
       ideal = sum(team, ideal);
       if (team.rank() == 0) of.best[list.tile + tile.index] = ideal;
-      const double onward = of.sums.fill_decays(team, list, tile, loss.temperature, [&](std::uint32_t p) {
+      const auto onward = of.sums.fill_decays(team, list, tile, loss.temperature, [&](std::uint32_t p) {
         return falling_bits<T>::number(scores[p]);
       });
-      of.sums.sum_tile(team, list, tile, onward, [](std::uint32_t) { return 1.0; });
+      of.sums.sum_tile(team, list, tile, onward, [](std::uint32_t) { return number<state_number<T>>(1.0); });
     }
   };
 
@@ -170,7 +170,8 @@ struct sndcg_steps {
       T* const slopes = of.slopes + list.first + tile.begin;
       T* const a2 = of.a2 + list.first + tile.begin;
       rank_sums own{0.0, 0.0, 0.0};
-      of.sums.sums(list, tile).ranks(team, slopes, [&](std::uint32_t i, T rank, T slope_sum) {
+      of.sums.sums(list, tile).ranks(team, slopes, [&](std::uint32_t i, const auto& exact, T slope_sum) {
+        const auto rank = static_cast<T>(rounded(exact));
         slopes[i] = slope_sum;
         if (list.sink.hessian_wanted()) a2[i] = loss.curvature_of(a[i], rank);
         loss.add_rank(own, a[i], rank, slope_sum);
@@ -202,9 +203,10 @@ struct sndcg_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const T* const a = of.a + list.first;
-      const double centre = of.lists[list.at].centre;
+      using N = state_number<T>;
+      const N centre = number<N>(of.lists[list.at].centre);
       of.sums.sum_tile(team, list, tile, of.sums.onward(list, tile),
-                       [&](std::uint32_t i) { return static_cast<double>(a[i]) - centre; });
+                       [&](std::uint32_t i) { return number<N>(a[i]) - centre; });
     }
   };
 
@@ -246,11 +248,12 @@ struct sndcg_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const T *const a = of.a + list.first, *const a2 = of.a2 + list.first;
-      const double centre = of.lists[list.at].centre;
+      using N = state_number<T>;
+      const N centre = number<N>(of.lists[list.at].centre);
       of.bend_sums.sum_tile(team, list, tile, of.bend_sums.onward(list, tile), [&](std::uint32_t i) {
-        return of_items == bend_weight::one ? 1.0
-               : of_items == bend_weight::a ? static_cast<double>(a[i]) - centre
-                                            : static_cast<double>(a2[i]);
+        return of_items == bend_weight::one ? number<N>(1.0)
+               : of_items == bend_weight::a ? number<N>(a[i]) - centre
+                                            : number<N>(a2[i]);
       });
     }
   };

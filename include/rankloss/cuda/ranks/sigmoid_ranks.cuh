@@ -47,12 +47,12 @@ struct sigmoid_ranks_list {
                       team_scratch& scratch)
         : on_(on),
           n_(n),
-          by_pairs_(Team::one_warp && n <= longest_by_pairs<T>()),
+          by_pairs_(Team::one_warp && n <= longest_by_pairs<T>),
           x_(scratch.take<T>(n)),
           slopes_(scratch.take<T>(n)),
           above_(scratch.take<T>(n)),
           weights_(scratch.take<T>(n)),
-          decay_(scratch.take<double>(n)),
+          decay_(scratch.take<state_number<T>>(n)),
           order_(scratch.take<std::uint32_t>(n)) {
       for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
         x_[i] = rankloss::detail::bounded(score(i));
@@ -66,9 +66,9 @@ struct sigmoid_ranks_list {
 
     template <class Team, class Emit>
     __device__ void values(const Team& team, Emit emit) {
-      const auto keep = [&](std::uint32_t p, double rank, T slope) {
+      const auto keep = [&](std::uint32_t p, const auto& rank, T slope) {
         slopes_[p] = slope;
-        emit(order_[p], on_.rank(rank, n_));
+        emit(order_[p], on_.rank(exact_value(rank), n_));
       };
       if (by_pairs_)
         pairs().ranks(team, keep);
@@ -119,11 +119,11 @@ struct sigmoid_ranks_list {
     const sigmoid_ranks_list& on_;
     std::uint32_t n_;
     bool by_pairs_, has_slopes_ = false;
-    T* x_;                  // by position, as are slopes and weights; by item where pairs are summed
-    T *slopes_, *above_;    // sums of slopes; scratch of the scans
-    T* weights_;            // of a pull
-    double* decay_;         // to a position from the one before
-    std::uint32_t* order_;  // the item of a position
+    T* x_;                    // by position, as are slopes and weights; by item where pairs are summed
+    T *slopes_, *above_;      // sums of slopes; scratch of the scans
+    T* weights_;              // of a pull
+    state_number<T>* decay_;  // to a position from the one before
+    std::uint32_t* order_;    // the item of a position
   };
 };
 
@@ -179,9 +179,9 @@ struct sigmoid_ranks_steps {
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const double onward = of.sums.fill_decays(team, list, tile, on.temperature,
-                                                [&](std::uint32_t p) { return of.order.score(list, p); });
-      of.sums.sum_tile(team, list, tile, onward, [](std::uint32_t) { return 1.0; });
+      const auto onward = of.sums.fill_decays(team, list, tile, on.temperature,
+                                              [&](std::uint32_t p) { return of.order.score(list, p); });
+      of.sums.sum_tile(team, list, tile, onward, [](std::uint32_t) { return number<state_number<T>>(1.0); });
     }
   };
 
@@ -204,9 +204,9 @@ struct sigmoid_ranks_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       T* const own = of.slopes + list.first + tile.begin;
-      of.sums.sums(list, tile).ranks(team, own, [&](std::uint32_t i, double rank, T slope) {
+      of.sums.sums(list, tile).ranks(team, own, [&](std::uint32_t i, const auto& rank, T slope) {
         own[i] = slope;
-        emit(list, of.order.item(list, tile.begin + i), on.rank(rank, list.size()));
+        emit(list, of.order.item(list, tile.begin + i), on.rank(exact_value(rank), list.size()));
       });
     }
   };
@@ -259,7 +259,7 @@ struct sigmoid_ranks_steps {
       });
       team.sync();
       of.sums.sum_tile(team, list, tile, of.sums.onward(list, tile),
-                       [&](std::uint32_t p) { return static_cast<double>(weights[p]); });
+                       [&](std::uint32_t p) { return number<state_number<T>>(weights[p]); });
     }
   };
 
