@@ -105,42 +105,44 @@ __device__ inline void join_lanes(unsigned lane, scan_part<K, N>& part) {
     if (joins) part.decay = part.decay * earlier;
   }
 }
-/// The part of the first `count` warps of a block, from that of each lane and those before it in its warp.
-template <std::size_t K, class N>
-[[nodiscard]] __device__ inline scan_part<K, N> of_warps(const block_team& team, const scan_part<K, N>& up_to,
-                                                         unsigned count) {
-  constexpr std::size_t at_once = most_bytes / sizeof(N) - 1;  // so many states pass through the slots
+/// Joins the parts of the first `count` warps of a block, from that of each lane and those before it in its warp: calls
+/// take(k, state k of the joined part) for each state, and returns its decay. States pass through the slots of the team, so
+/// many at once as these hold.
+template <std::size_t first = 0, std::size_t K, class N, class Take>
+__device__ inline N join_warps(const block_team& team, const scan_part<K, N>& up_to, unsigned count,
+                               Take take) {
+  constexpr std::size_t held = most_bytes / sizeof(N) - 1, at_once = K - first < held ? K - first : held;
   struct slice {
-    N decay, s[at_once];
+    N decay, s[held];
   };
   slice* const slot = team.template slot<slice>();
-  scan_part<K, N> joined = scan_part<K, N>::nothing();
+  if (team.rank() % warp_size == warp_size - 1) {
+    slice& own = slot[team.warp()];
+    own.decay = up_to.decay;
 #pragma unroll
-  for (std::size_t first = 0; first < K; first += at_once) {
-    const std::size_t end = first + at_once < K ? first + at_once : K;
-    if (team.rank() % warp_size == warp_size - 1) {
-      slice& own = slot[team.warp()];
-      own.decay = up_to.decay;
-#pragma unroll
-      for (std::size_t k = first; k < end; ++k) own.s[k - first] = up_to.states.s[k];
-    }
-    team.sync();
-    for (unsigned w = 0; w < count; ++w) {
-      const slice& later = slot[w];
-      const N decay = later.decay;
-      N power = decay;
-#pragma unroll
-      for (std::size_t k = 0; k < first; ++k) power = power * decay;
-#pragma unroll
-      for (std::size_t k = first; k < end; ++k) {
-        joined.states.s[k] = multiply_add(power, joined.states.s[k], later.s[k - first]);
-        power = power * decay;
-      }
-      if (first == 0) joined.decay = joined.decay * decay;
-    }
-    team.sync();  // the slots may be used again
+    for (std::size_t j = 0; j < at_once; ++j) own.s[j] = up_to.states.s[first + j];
   }
-  return joined;
+  team.sync();
+  N decay = number<N>(1.0), states[at_once];
+#pragma unroll
+  for (std::size_t j = 0; j < at_once; ++j) states[j] = N{};
+  for (unsigned w = 0; w < count; ++w) {
+    const N step = slot[w].decay;
+    N power = step;
+#pragma unroll
+    for (std::size_t k = 1; k <= first; ++k) power = power * step;
+#pragma unroll
+    for (std::size_t j = 0; j < at_once; ++j) {
+      states[j] = multiply_add(power, states[j], slot[w].s[j]);
+      power = power * step;
+    }
+    decay = decay * step;
+  }
+  team.sync();  // the slots may be used again
+#pragma unroll
+  for (std::size_t j = 0; j < at_once; ++j) take(first + j, states[j]);
+  if constexpr (first + at_once < K) (void)join_warps<first + at_once>(team, up_to, count, take);
+  return decay;
 }
 /// What the threads before each one hand on to it. `own` is what each thread hands on.
 template <class Team, std::size_t K, class N>
@@ -149,17 +151,28 @@ template <class Team, std::size_t K, class N>
   join_lanes(lane, own);
   scan_part<K, N> before = from_lane_below(own, 1);
   if (lane == 0) before = scan_part<K, N>::nothing();
-  if constexpr (!Team::one_warp) before.go_on_from(of_warps(team, own, team.warp()));
+  if constexpr (!Team::one_warp) {
+    N power = before.decay;
+    const N earlier = join_warps(team, own, team.warp(), [&](std::size_t k, const N& state) {
+      before.states.s[k] = multiply_add(power, state, before.states.s[k]);
+      power = power * before.decay;
+    });
+    before.decay = before.decay * earlier;
+  }
   return before;
 }
 /// What all threads hand on together; the same for each of them.
 template <class Team, std::size_t K, class N>
 [[nodiscard]] __device__ inline scan_part<K, N> part_of_all(const Team& team, scan_part<K, N> own) {
   join_lanes(team.rank() % warp_size, own);
-  if constexpr (Team::one_warp)
+  if constexpr (Team::one_warp) {
     return from_lane(own, warp_size - 1);
-  else
-    return of_warps(team, own, team.warps());
+  } else {
+    scan_part<K, N> all = scan_part<K, N>::nothing();
+    all.decay =
+        join_warps(team, own, team.warps(), [&](std::size_t k, const N& state) { all.states.s[k] = state; });
+    return all;
+  }
 }
 
 /// The positions that a thread scans, which are neighbours.
