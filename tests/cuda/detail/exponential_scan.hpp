@@ -18,8 +18,8 @@ struct findings {
   bool same_everywhere = false;    // whether every thread has the same of handed_on
 };
 
-/// Computed by a warp (threads = 0), or by a block of so many threads, in doubles or in two floats. A part has two
-/// positions, or one.
+/// Computed by a warp (threads = 0), or by a block of so many threads, in doubles or in two floats. A part
+/// has two positions, or one.
 ///
 /// @param decay   [n] from each position to the one behind it
 /// @param weight  [n]

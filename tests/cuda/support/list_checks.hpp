@@ -251,8 +251,8 @@ template <class T, class R>
   return in;
 }
 
-/// Scores in groups of three that do not reach each other at this temperature, so that conjugate gradients are done
-/// after a few rounds.
+/// Scores in groups of three that do not reach each other at this temperature, so that conjugate gradients
+/// are done after a few rounds.
 template <class T>
 void gather_in_threes(std::vector<T>& scores, double temperature) {
   for (std::size_t i = 0; i < scores.size(); ++i) {

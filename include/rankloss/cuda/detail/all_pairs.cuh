@@ -33,8 +33,9 @@ struct item_range {
   }
 };
 
-/// The number of those items among part, part + lanes_of_item, ... < n that come before item i, where equal ones come
-/// in the order of the items: not_after(j) says whether item j may stand before it if j < i, before(j) if j > i.
+/// The number of those items among part, part + lanes_of_item, ... < n that come before item i, where equal
+/// ones come in the order of the items: not_after(j) says whether item j may stand before it if j < i,
+/// before(j) if j > i.
 template <class NotAfter, class Before>
 [[nodiscard]] __device__ inline std::uint32_t count_before(std::uint32_t n, std::uint32_t i,
                                                            std::uint32_t part, NotAfter not_after,

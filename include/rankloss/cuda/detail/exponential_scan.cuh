@@ -105,9 +105,9 @@ __device__ inline void join_lanes(unsigned lane, scan_part<K, N>& part) {
     if (joins) part.decay = part.decay * earlier;
   }
 }
-/// Joins the parts of the first `count` warps of a block, from that of each lane and those before it in its warp: calls
-/// take(k, state k of the joined part) for each state, and returns its decay. States pass through the slots of the team, so
-/// many at once as these hold.
+/// Joins the parts of the first `count` warps of a block, from that of each lane and those before it in its
+/// warp: calls take(k, state k of the joined part) for each state, and returns its decay. States pass through
+/// the slots of the team, so many at once as these hold.
 template <std::size_t first = 0, std::size_t K, class N, class Take>
 __device__ inline N join_warps(const block_team& team, const scan_part<K, N>& up_to, unsigned count,
                                Take take) {

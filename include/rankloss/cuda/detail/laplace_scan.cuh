@@ -180,7 +180,8 @@ struct hand_on_both {
   }
 };
 
-/// The decay to each position from the one before, by on.decay(upper, lower) and a score_order; 0 at the first.
+/// The decay to each position from the one before, by on.decay(upper, lower) and a score_order; 0 at the
+/// first.
 template <class On, class Order>
 struct fill_decays {
   On on;

@@ -335,7 +335,8 @@ struct metric_of_ranks<metrics::expected_reciprocal_rank> {
     const double y = grade(items, i), top = max_grade > 0.0 ? max_grade : most;
     return y > 0.0 ? rankloss::detail::gain_of(gain::exponential, fmin(y, top), top) : 0.0;
   }
-  /// `reached`: the share of the users who reach the rank; `tied`: the product of 1 - stop / 2 over its items.
+  /// `reached`: the share of the users who reach the rank; `tied`: the product of 1 - stop / 2 over its
+  /// items.
   [[nodiscard]] __device__ rank_term stop_term(double rank, double stop, double reached, double tied) const {
     // The product over the others is that over all divided by the factor of the item itself, which is at
     // least 1/2.

@@ -14,8 +14,8 @@ struct alignas(8) two_floats {
   float high, low;
 };
 
-/// A number in lanes of S of which differences are formed: a float would lose the digits in which two of them differ,
-/// and double is slow on many devices.
+/// A number in lanes of S of which differences are formed: a float would lose the digits in which two of them
+/// differ, and double is slow on many devices.
 template <class S>
 using exact_number = std::conditional_t<sizeof(S) == sizeof(float), two_floats, double>;
 
@@ -100,8 +100,8 @@ template <class N>
 
 /// exp(-x) for x >= 0, relative error 2^-34; 0 from 87 on.
 [[nodiscard]] __device__ inline two_floats exp_below(const two_floats& x) {
-  // x is m quarters of ln 2 and a rest of at most an eighth of it. The first part of the quarter has 15 bits, so that its
-  // multiples are exact.
+  // x is m quarters of ln 2 and a rest of at most an eighth of it. The first part of the quarter has 15 bits,
+  // so that its multiples are exact.
   constexpr float first = 0x1.62e4000000000p-3f, second = 0x1.7f7d1c0000000p-22f,
                   third = 0x1.ef357a0000000p-47f;
   const float m = rintf(x.high * 5.7707802f);
@@ -125,8 +125,8 @@ template <class N>
   return nothing ? two_floats{0.0f, 0.0f} : two_floats{sum.high * scale, sum.low * scale};
 }
 
-/// A long sum in lanes of S: of floats with the rounding error of each addition beside it, of doubles as it is. It has to
-/// stay finite.
+/// A long sum in lanes of S: of floats with the rounding error of each addition beside it, of doubles as it
+/// is. It has to stay finite.
 template <class S>
 class long_sum;
 template <>

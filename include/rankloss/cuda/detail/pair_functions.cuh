@@ -54,8 +54,8 @@ struct device_pair_function;
 /// Range of scores in units of score_scale() up to which float lanes are used.
 inline constexpr double widest_float = 160.0;
 
-/// log(1 + low / high) for 0 <= low <= high, relative error 2.4e-7: 2 artanh(z), by a polynomial in z^2 that is within
-/// 4e-9 of it.
+/// log(1 + low / high) for 0 <= low <= high, relative error 2.4e-7: 2 artanh(z), by a polynomial in z^2 that
+/// is within 4e-9 of it.
 [[nodiscard]] __device__ inline float log1p_of_quotient(float low, float high) {
   const float z = near_quotient(low, fmaf(2.0f, high, low)), square = z * z;
   float sum = fmaf(0.28178334f, square, 0.27960601f);

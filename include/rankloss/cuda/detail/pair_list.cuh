@@ -49,7 +49,8 @@ struct pair_list {
   static constexpr bool binary = requires { requires Weight::binary; };
 
   static constexpr bool has_hessian = true;
-  /// In double lanes, which need more: items, sums of both derivatives and ranks, and the arrays of the weight.
+  /// In double lanes, which need more: items, sums of both derivatives and ranks, and the arrays of the
+  /// weight.
   template <class T>
   static constexpr std::size_t item_bytes = sizeof(pair_item<double>) +
                                             (2 + weight_type::own + weight_type::by_distance) *
@@ -320,8 +321,8 @@ struct pair_list {
       const std::uint32_t end = n - begin < chunk ? n : begin + chunk;
       S slopes{0}, curvatures{0}, values{0}, weights{0};
       std::uint32_t count = 0;
-      // Without branches: the lanes of a warp would take both of them, and what is read of item i would be read again for
-      // each pair.
+      // Without branches: the lanes of a warp would take both of them, and what is read of item i would be
+      // read again for each pair.
 #pragma unroll 4
       for (std::uint32_t j = begin; j < end; j += lanes_of_item) {
         const bool kept = cutoff == 0 || keeps(at, i, j);

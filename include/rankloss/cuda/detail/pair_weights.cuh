@@ -192,7 +192,8 @@ struct gain_weights {
                                          const item_range& range) const {
     double best = 0.0;
     if (!over_ideal) return best;
-    // No gain is below 0, so their bits are in the order of the numbers; comparing doubles is slow on many devices.
+    // No gain is below 0, so their bits are in the order of the numbers; comparing doubles is slow on many
+    // devices.
     const auto bits = [&](std::uint32_t i) { return __double_as_longlong(of.sum[i]); };
     sum_pairs<std::uint32_t>(
         team, range,

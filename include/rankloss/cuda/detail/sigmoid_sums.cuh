@@ -21,8 +21,8 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 template <class T>
 inline constexpr std::uint32_t longest_by_pairs = sizeof(T) == sizeof(float) ? 64 : 32;
 
-/// What states of scans over scores of type T consist of. Two floats take about ten instructions for an operation, a
-/// double the time of two on devices that are made for them, and that of 64 on others.
+/// What states of scans over scores of type T consist of. Two floats take about ten instructions for an
+/// operation, a double the time of two on devices that are made for them, and that of 64 on others.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ % 100 == 0 && __CUDA_ARCH__ <= 1000
 template <class>
 using state_number = double;
@@ -142,8 +142,8 @@ class pair_sums {
   }
 
  private:
-  /// Calls chunk(begin, end) for all items in turn: sums of few numbers, and then the sum of these, have smaller
-  /// rounding errors.
+  /// Calls chunk(begin, end) for all items in turn: sums of few numbers, and then the sum of these, have
+  /// smaller rounding errors.
   template <class Chunk>
   __device__ void by_chunks(Chunk chunk) const {
     constexpr std::uint32_t size = 16;

@@ -126,8 +126,8 @@ struct softmax_sums {
   }
 };
 
-/// The shares of items in the sums of a list: p in that of the exponentials, and that in the target; and `agreed`, the sum
-/// of their products.
+/// The shares of items in the sums of a list: p in that of the exponentials, and that in the target; and
+/// `agreed`, the sum of their products.
 template <class S>
 struct softmax_shares;
 template <>
@@ -149,8 +149,8 @@ struct softmax_shares<double> {
   /// 1 - agreed
   [[nodiscard]] __device__ double disagreement() const { return 1.0 - agreed; }
 };
-/// All differences are formed of products of two floats, and divided behind: the quotients of an item that has nearly all
-/// of both sums are 1 but for their rounding errors.
+/// All differences are formed of products of two floats, and divided behind: the quotients of an item that
+/// has nearly all of both sums are 1 but for their rounding errors.
 template <>
 struct softmax_shares<float> {
   two_floats total, whole, scaled_whole,
@@ -238,9 +238,9 @@ struct softmax_result {
   [[nodiscard]] static __device__ double log_of_sum(double whole) { return log(whole); }
 };
 
-/// Lists of floats are computed in lanes of float where nothing of theirs leaves the range of floats and no digit of
-/// relevance is lost: temperatures and the sum of the target within these bounds, scores less than `widest` temperatures
-/// apart. Of all others the arithmetic is double.
+/// Lists of floats are computed in lanes of float where nothing of theirs leaves the range of floats and no
+/// digit of relevance is lost: temperatures and the sum of the target within these bounds, scores less than
+/// `widest` temperatures apart. Of all others the arithmetic is double.
 struct float_bounds {
   static constexpr double least_temperature = 1e-6, greatest_temperature = 1e6, greatest_poly = 1e6;
   static constexpr float least_total = 1e-12f, greatest_total = 1e12f, widest = 1e15f;

@@ -238,7 +238,8 @@ __device__ inline void sort(const Team& team, std::uint32_t n, Before before, Sw
   const auto compare = [&](std::uint32_t a, std::uint32_t b) {
     if (b < n && before(b, a)) swap(a, b);
   };
-  // Runs and distances are powers of two: the compiler does not see it, and a remainder takes twenty instructions.
+  // Runs and distances are powers of two: the compiler does not see it, and a remainder takes twenty
+  // instructions.
   for (std::uint32_t run = 1; run <= half; run *= 2) {
     // Two sorted runs side by side, of which the second is met from its end, become a bitonic sequence ...
     for (std::uint32_t c = team.rank(); c < half; c += team.size()) {

@@ -11,8 +11,8 @@
 
 #include <cstdint>
 
-/// Metrics of one list as functions of real ranks, as `of_ranks` of each metric defines them: what kernels are
-/// given of a metric, by value. It has
+/// Metrics of one list as functions of real ranks, as `of_ranks` of each metric defines them: what kernels
+/// are given of a metric, by value. It has
 ///
 ///     of(metric)                   made on the host
 ///     item_bytes                   bytes of scratch for each item
