@@ -131,6 +131,22 @@ TEST_CASE("cuda: sndcg with relevance and weights of any size") {
   }
 }
 
+TEST_CASE("cuda: sndcg of floats, scanned, with relevance and weights of any size") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::lists_of_lengths<float, double>({90, 300, 4300}, 3);
+  for (const double size : {1e-200, 1e-31, 1e-27, 1e-19, 1e-9, 10.0, 1e19, 1e29, 1e300}) {
+    auto scaled = in;
+    for (double& y : scaled.relevance) y *= size;
+    INFO("size " << size);
+    cuda_support::agrees(sndcg{.temperature = 0.2, .gain = gain::linear}, scaled, ctx);
+    if (size < 100.0) cuda_support::agrees(sndcg{.temperature = 0.2}, scaled, ctx);
+    scaled.relevance = in.relevance;
+    scaled.item_weights.assign(in.scores.size(), size);
+    cuda_support::agrees(sndcg{.temperature = 0.2}, scaled, ctx);
+  }
+}
+
 TEST_CASE("cuda: sndcg with gains and temperatures that no double holds the product or quotient of") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

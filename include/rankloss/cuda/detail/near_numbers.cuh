@@ -19,15 +19,37 @@ struct alignas(8) two_floats {
 template <class S>
 using exact_number = std::conditional_t<sizeof(S) == sizeof(float), two_floats, double>;
 
-template <class S>
-[[nodiscard]] __device__ inline exact_number<S> exactly(double x) {
-  if constexpr (sizeof(S) == sizeof(float)) {
+/// x as an N, which is double or two_floats.
+template <class N>
+[[nodiscard]] __device__ constexpr N number(double x) {
+  if constexpr (std::is_same_v<N, double>) {
+    return x;
+  } else {
     const auto high = static_cast<float>(x);
     return {high, static_cast<float>(x - static_cast<double>(high))};
-  } else {
-    return x;
   }
 }
+template <class N>
+[[nodiscard]] __device__ inline N number(float x) {
+  if constexpr (std::is_same_v<N, double>)
+    return static_cast<double>(x);
+  else
+    return {x, 0.0f};
+}
+template <class N>
+[[nodiscard]] __device__ inline N number(std::uint32_t x) {
+  if constexpr (std::is_same_v<N, double>) {
+    return static_cast<double>(x);
+  } else {
+    const auto high = static_cast<float>(x);
+    return {high, static_cast<float>(static_cast<std::int64_t>(x) - static_cast<std::int64_t>(high))};
+  }
+}
+template <class S>
+[[nodiscard]] __device__ constexpr exact_number<S> exactly(double x) {
+  return number<exact_number<S>>(x);
+}
+
 [[nodiscard]] __device__ inline float difference(const two_floats& a, const two_floats& b) {
   return (a.high - b.high) + (a.low - b.low);
 }
@@ -67,32 +89,6 @@ template <class S>
 }
 [[nodiscard]] __device__ inline double multiply_add(double a, double b, double c) { return fma(a, b, c); }
 
-/// x as an N, which is double or two_floats.
-template <class N>
-[[nodiscard]] __device__ constexpr N number(double x) {
-  if constexpr (std::is_same_v<N, double>) {
-    return x;
-  } else {
-    const auto high = static_cast<float>(x);
-    return {high, static_cast<float>(x - static_cast<double>(high))};
-  }
-}
-template <class N>
-[[nodiscard]] __device__ inline N number(float x) {
-  if constexpr (std::is_same_v<N, double>)
-    return static_cast<double>(x);
-  else
-    return {x, 0.0f};
-}
-template <class N>
-[[nodiscard]] __device__ inline N number(std::uint32_t x) {
-  if constexpr (std::is_same_v<N, double>) {
-    return static_cast<double>(x);
-  } else {
-    const auto high = static_cast<float>(x);
-    return {high, static_cast<float>(static_cast<std::int64_t>(x) - static_cast<std::int64_t>(high))};
-  }
-}
 [[nodiscard]] __device__ inline double exact_value(double x) { return x; }
 [[nodiscard]] __device__ inline double exact_value(const two_floats& x) {
   return static_cast<double>(x.high) + static_cast<double>(x.low);
