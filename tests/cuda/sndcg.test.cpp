@@ -147,6 +147,18 @@ TEST_CASE("cuda: sndcg of floats, scanned, with relevance and weights of any siz
   }
 }
 
+TEST_CASE("cuda: sndcg of floats whose ranks are near the cutoff") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<float, int>({27, 30, 60}, 3);
+  for (std::size_t i = 0; i < in.scores.size(); i += 9) in.scores[i] *= 1e4f;
+  for (std::size_t cutoff = 2; cutoff < 27; ++cutoff)
+    for (const double t : {0.05, 0.2}) {
+      INFO("cutoff " << cutoff << ", temperature " << t);
+      cuda_support::agrees(sndcg{.temperature = t, .cutoff = cutoff}, in, ctx);
+    }
+}
+
 TEST_CASE("cuda: sndcg with gains and temperatures that no double holds the product or quotient of") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

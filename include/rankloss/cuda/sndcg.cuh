@@ -78,15 +78,16 @@ struct sndcg_list {
         [&](std::uint32_t i) { return order[i]; });
   }
 
-  /// Adds an item of this rank to `sums`; `a` is its gain and becomes d(DCG) / d(rank).
-  template <class T>
-  __device__ void add_rank(rank_sums& sums, T& a, T rank, T slope_sum) const {
-    const T argument = T{1} + rank;
+  /// Adds an item of this rank to `sums`; `a` is its gain and becomes d(DCG) / d(rank). The rank is a double
+  /// or two floats: the cut bends by up to 6 per rank, so that it would show what a float loses of it.
+  template <class T, class Rank>
+  __device__ void add_rank(rank_sums& sums, T& a, const Rank& rank, T slope_sum) const {
+    const T argument = T{1} + static_cast<T>(rounded(rank));
     const T logarithm = log_of(argument);
     T value = a * static_cast<T>(0.6931471805599453) / logarithm;
     T slope = -value / (logarithm * argument);
     if (gains.cutoff > 0) {
-      const auto cut = rankloss::detail::smooth_cut(rank, static_cast<double>(gains.cutoff));
+      const auto cut = rankloss::detail::smooth_cut(exact_value(rank), static_cast<double>(gains.cutoff));
       slope = slope * cut.value + value * cut.slope;
       value *= cut.value;
     }
@@ -96,14 +97,14 @@ struct sndcg_list {
     sums.moment += static_cast<double>(slope_sum) * static_cast<double>(slope);
   }
   /// d2(DCG) / d(rank)^2 of an item of gain g.
-  template <class T>
-  [[nodiscard]] __device__ T curvature_of(T g, T rank) const {
-    const T argument = T{1} + rank;
+  template <class T, class Rank>
+  [[nodiscard]] __device__ T curvature_of(T g, const Rank& rank) const {
+    const T argument = T{1} + static_cast<T>(rounded(rank));
     const T inverse = T{1} / log_of(argument), step = inverse / argument;
     const T value = g * static_cast<T>(0.6931471805599453) * inverse;
     const T slope = -value * step, curvature = value * step * (T{2} * step + T{1} / argument);
     if (gains.cutoff == 0) return curvature;
-    const auto cut = rankloss::detail::smooth_cut(rank, static_cast<double>(gains.cutoff));
+    const auto cut = rankloss::detail::smooth_cut(exact_value(rank), static_cast<double>(gains.cutoff));
     return static_cast<T>(curvature * cut.value + T{2} * slope * cut.slope + value * cut.curvature);
   }
   /// The entry of the Hessian of the loss from that of the DCG in units of the temperature.
@@ -131,8 +132,7 @@ struct sndcg_list {
                                                 T* slopes, T* a2, T* bends, const device_sink<T>& sink,
                                                 Ranks ranks, const Sums& sums, ItemOf item_of) const {
     rank_sums found{0.0, 0.0, 0.0};
-    ranks([&](std::uint32_t i, const auto& exact, T slope_sum) {
-      const auto rank = static_cast<T>(rounded(exact));
+    ranks([&](std::uint32_t i, const auto& rank, T slope_sum) {
       slopes[i] = slope_sum;
       if (sink.hessian_wanted()) a2[i] = curvature_of(a[i], rank);
       add_rank(found, a[i], rank, slope_sum);

@@ -170,8 +170,7 @@ struct sndcg_steps {
       T* const slopes = of.slopes + list.first + tile.begin;
       T* const a2 = of.a2 + list.first + tile.begin;
       rank_sums own{0.0, 0.0, 0.0};
-      of.sums.sums(list, tile).ranks(team, slopes, [&](std::uint32_t i, const auto& exact, T slope_sum) {
-        const auto rank = static_cast<T>(rounded(exact));
+      of.sums.sums(list, tile).ranks(team, slopes, [&](std::uint32_t i, const auto& rank, T slope_sum) {
         slopes[i] = slope_sum;
         if (list.sink.hessian_wanted()) a2[i] = loss.curvature_of(a[i], rank);
         loss.add_rank(own, a[i], rank, slope_sum);
