@@ -3,7 +3,7 @@
 """What ptxas says of the kernels that a file of the tests instantiates: registers, shared memory and spills, and the occupancy of the
 cards by them.
 
-    scripts/kernel_resources.py [--arch 75 90 ...] [--csv FILE] [tests/cuda/NAME.cu ...]     # no file: all
+    scripts/kernel_resources.py [tests/cuda/NAME.cu ...] [--arch 75 90 ...] [--csv FILE]     # no file: all
 
 Exits with 1 if a kernel of floats spills registers. The occupancy is what registers and static shared memory leave; teams that keep
 lists in dynamic shared memory are bounded by that as well (docs/algorithms/on_a_device.md).
