@@ -144,6 +144,18 @@ __device__ inline N join_warps(const block_team& team, const scan_part<K, N>& up
   if constexpr (first + at_once < K) (void)join_warps<first + at_once>(team, up_to, count, take);
   return decay;
 }
+/// Goes on from the warps before that of the thread. It is called, not copied to each of the many scans of a kernel, which
+/// would take more registers than leave room for a second block.
+template <std::size_t K, class N>
+__device__ __noinline__ void go_on_from_warps(const block_team& team, const scan_part<K, N>& own,
+                                              scan_part<K, N>& before) {
+  N power = before.decay;
+  const N earlier = join_warps(team, own, team.warp(), [&](std::size_t k, const N& state) {
+    before.states.s[k] = multiply_add(power, state, before.states.s[k]);
+    power = power * before.decay;
+  });
+  before.decay = before.decay * earlier;
+}
 /// What the threads before each one hand on to it. `own` is what each thread hands on.
 template <class Team, std::size_t K, class N>
 [[nodiscard]] __device__ inline scan_part<K, N> part_before(const Team& team, scan_part<K, N> own) {
@@ -151,14 +163,7 @@ template <class Team, std::size_t K, class N>
   join_lanes(lane, own);
   scan_part<K, N> before = from_lane_below(own, 1);
   if (lane == 0) before = scan_part<K, N>::nothing();
-  if constexpr (!Team::one_warp) {
-    N power = before.decay;
-    const N earlier = join_warps(team, own, team.warp(), [&](std::size_t k, const N& state) {
-      before.states.s[k] = multiply_add(power, state, before.states.s[k]);
-      power = power * before.decay;
-    });
-    before.decay = before.decay * earlier;
-  }
+  if constexpr (!Team::one_warp) go_on_from_warps(team, own, before);
   return before;
 }
 /// What all threads hand on together; the same for each of them.

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 /// Runs a list loss over the lists of a batch on the device, as list_run does on the CPU: which team computes
 /// which list, masks, weights, reduction, checks and outputs are here, and a loss knows of one list only.
@@ -308,7 +309,11 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
 }
 
 // Kernels of lists may take all registers of a processor for one block: else the compiler keeps to fewer, for
-// the sake of more blocks, and spills.
+// the sake of more blocks, and spills. Of floats it is to leave room for a second block, since one alone hardly hides
+// the time that its warps wait.
+template <class Task>
+inline constexpr int blocks_beside =
+    sizeof(std::remove_cvref_t<decltype(std::declval<Task>().batch.scores[0])>) == sizeof(float) ? 2 : 1;
 
 /// Lists of [least, most] items, one a warp, in shared memory. `bytes` of it are for each warp.
 template <class Task>
@@ -327,7 +332,7 @@ __global__ void __launch_bounds__(warps_of_block* warp_size, 1)
 
 /// The same, one a block.
 template <class Task>
-__global__ void __launch_bounds__(block_threads, 1)
+__global__ void __launch_bounds__(block_threads, blocks_beside<Task>)
     block_lists(const Task task, std::uint32_t least, std::uint32_t most) {
   extern __shared__ __align__(16) unsigned char memory[];
   __shared__ block_team::slots slots;
