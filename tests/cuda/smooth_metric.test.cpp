@@ -184,6 +184,11 @@ TEST_CASE("cuda: smooth_metric of ndcg and relevance position, of long lists wit
   auto in = long_lists_with_weights(1e200);
   const rankloss::projected_ranks ranks{.temperature = 0.001};
   const std::vector<double> table{0.0, 0.5, 0.0, 2.0};
+  auto rich = in;  // whose ideal DCG has gains, and counts them, in the second half of the list, too
+  std::for_each_n(rich.relevance.begin(), 4700, [](double& y) { y += 1.0; });
+  std::fill_n(rich.item_weights.begin(), 4700, 1e200);
+  agrees_and_moves(projected_ndcg{.metric = {.gain = gain::linear, .cutoff = 4000}, .ranks = ranks}, rich,
+                   ctx);
   agrees_and_moves(projected_ndcg{.metric = {.gain = gain::linear, .cutoff = 50}, .ranks = ranks}, in, ctx);
   agrees_and_moves(
       projected_ndcg{.metric = {.cutoff = 900, .ideal = rankloss::ideal::competition_ranks}, .ranks = ranks},

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 namespace cuda_softmax_cross_entropy_test {
 
@@ -113,6 +114,20 @@ TEST_CASE("cuda: softmax_cross_entropy of floats that lanes of float do not hold
   auto graded = in;
   for (int& y : graded.relevance) y += 100'000'000;
   cuda_support::agrees(softmax_cross_entropy{.target = target::softmax}, graded, ctx);
+}
+
+TEMPLATE_TEST_CASE("cuda: softmax_cross_entropy of floats with relevance of any type", "", std::int8_t,
+                   std::uint64_t, double) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<float, TestType>({5, 40, 300}, 3);
+  for (const auto kind : {target::relevance, target::normalised, target::softmax})
+    cuda_support::agrees(softmax_cross_entropy{.target = kind, .poly = 0.5}, in, ctx);
+  if constexpr (sizeof(TestType) == 8) {
+    // Numbers that no float has, and differ by less than floats there do.
+    for (TestType& y : in.relevance) y = static_cast<TestType>(y + TestType{1'000'000'000});
+    cuda_support::agrees(softmax_cross_entropy{.target = target::softmax}, in, ctx);
+  }
 }
 
 }  // namespace cuda_softmax_cross_entropy_test

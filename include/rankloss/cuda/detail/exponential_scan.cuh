@@ -144,8 +144,8 @@ __device__ inline N join_warps(const block_team& team, const scan_part<K, N>& up
   if constexpr (first + at_once < K) (void)join_warps<first + at_once>(team, up_to, count, take);
   return decay;
 }
-/// Goes on from the warps before that of the thread. It is called, not copied to each of the many scans of a kernel, which
-/// would take more registers than leave room for a second block.
+/// Goes on from the warps before that of the thread. It is called, not copied to each of the many scans of a
+/// kernel, which would take more registers than leave room for a second block.
 template <std::size_t K, class N>
 __device__ __noinline__ void go_on_from_warps(const block_team& team, const scan_part<K, N>& own,
                                               scan_part<K, N>& before) {

@@ -309,8 +309,10 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
 }
 
 // Kernels of lists may take all registers of a processor for one block: else the compiler keeps to fewer, for
-// the sake of more blocks, and spills. Of floats it is to leave room for a second block, since one alone hardly hides
-// the time that its warps wait.
+// the sake of more blocks, and spills.
+
+/// Blocks with a list of their own for which a processor is to have registers: of floats two, since one alone
+/// hardly hides the time that its warps wait; states of doubles need all of them.
 template <class Task>
 inline constexpr int blocks_beside =
     sizeof(std::remove_cvref_t<decltype(std::declval<Task>().batch.scores[0])>) == sizeof(float) ? 2 : 1;

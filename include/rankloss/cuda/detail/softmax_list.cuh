@@ -256,12 +256,16 @@ struct float_bounds {
 /// Whether a float has all digits of a number.
 template <class R>
 [[nodiscard]] __device__ inline bool is_float(R x) {
-  if constexpr (std::is_integral_v<R>)
-    return sizeof(R) < 4 || (x <= R{1 << 24} && (std::is_unsigned_v<R> || x >= static_cast<R>(-(1 << 24))));
-  else if constexpr (sizeof(R) == sizeof(double))
-    return static_cast<double>(static_cast<float>(x)) == x;
-  else
+  if constexpr (std::is_integral_v<R> && sizeof(R) < sizeof(float)) {
     return true;
+  } else if constexpr (std::is_integral_v<R>) {
+    constexpr R most = 1 << 24;
+    if constexpr (std::is_signed_v<R>)
+      if (x < -most) return false;
+    return x <= most;
+  } else {
+    return static_cast<R>(static_cast<float>(x)) == x;
+  }
 }
 
 /// Value, gradient and Hessian of a list from its target. Sums are of doubles, exponentials of the type of the scores.
