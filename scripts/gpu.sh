@@ -5,7 +5,8 @@
 # most eight minutes, without downloading anything. A step that does not fit is left out, and the file says so.
 #
 # The machine needs nvcc, a C++ compiler, CMake and ninja. The headers of other libraries lie in build/gpu-pack: `scripts/gpu.sh --pack` puts them there, on a
-# machine that has them, and the folder is copied with the tree. PyTorch's operations are timed beside where python3 finds torch.
+# machine that has them, and the folder is copied with the tree. Where python3 finds torch, its operations are timed beside, and the adapter of
+# examples/torch_trainer is tested with its tensors.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -101,7 +102,12 @@ step build 60 cmake --build --preset gpu || exit 1
 tests=$folder/tests/cuda/rankloss_cuda_tests
 step tests 10 "$tests" '~[no_device]' || true
 step benchmarks 30 "$folder/bench/cuda/rankloss_cuda_bench" --filter "$filter" --json "$folder/bench.json" || true
+# The losses that Python compiles: by the runtime alone, and where torch is, by its tensors and streams.
+export RANKLOSS_CACHE=$PWD/$folder/losses RANKLOSS_FLAGS="-isystem $PWD/$pack/usr/include/eigen3 -isystem $PWD/$pack/usr/include"
+[ -d "$pack" ] || export RANKLOSS_FLAGS='-isystem /usr/include/eigen3'
+step adapter 60 python3 examples/torch_trainer/tests/test_compiled.py "${architecture%?}.${architecture: -1}" || true
 if python3 -c 'import torch' 2> /dev/null; then
+  step adapter-torch 60 python3 examples/torch_trainer/tests/test_torch.py || true
   step torch 30 python3 bench/cuda/torch_peers.py "$folder/torch.json" || true
 fi
 if command -v compute-sanitizer > /dev/null; then
