@@ -226,8 +226,8 @@ class EmbeddingLoss(_Loss):
             call = compiled.Embeddings(row_embeddings=xs.data_ptr(), column_embeddings=_address(ys), value=value.data_ptr(),
                                        row_gradient=_address(dx), column_gradient=_address(dy), temperature_gradient=_address(by_scalar[0]),
                                        bias_gradient=_address(by_scalar[1]),
-                                       temperature=NAN if scalars[0] is None else float(scalars[0]),
-                                       bias=NAN if scalars[1] is None else float(scalars[1]),
+                                       temperature=NAN if scalars[0] is None else float(scalars[0].detach()),
+                                       bias=NAN if scalars[1] is None else float(scalars[1].detach()),
                                        rows=rows, columns=columns, dimension=dimension, reduction=REDUCTIONS[self.reduction],
                                        similarity=SIMILARITIES[self.similarity], component=COMPONENTS[x.dtype], without_diagonal=without_diagonal,
                                        extra_columns=extra_columns, **{name: _address(array) for name, array in held.items()})

@@ -29,7 +29,7 @@ def cross_entropy(scores, relevance):
 class Case(unittest.TestCase):
     def close(self, a, b, bound=1e-12):
         self.assertEqual(a.shape, b.shape)
-        self.assertLessEqual(float((a - b).abs().max()), bound * max(1.0, float(b.abs().max())))
+        self.assertLessEqual(float((a - b).detach().abs().max()), bound * max(1.0, float(b.detach().abs().max())))
 
 
 class Lists(Case):
