@@ -92,8 +92,8 @@ struct metric_of_ranks<metrics::ndcg> {
     return gains.template gain_of<double>(items, i, by);
   }
   [[nodiscard]] static bool sorts() { return true; }
-  [[nodiscard]] __device__ ideal_discount shares(std::uint32_t n) const {
-    return ideal_discount::of(gains, n);
+  [[nodiscard]] __device__ ideal_discount<double> shares(std::uint32_t n) const {
+    return ideal_discount<double>::of(gains, n);
   }
   [[nodiscard]] static __device__ double factor(std::uint32_t, double best) { return best; }
   template <class T, class R>

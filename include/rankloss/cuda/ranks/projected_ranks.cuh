@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
@@ -145,9 +146,15 @@ struct projected_ranks_list {
           sums_(scratch.take<double>(n)),
           falling_(team, n, on.ascending, 1.0, score, x_, order_) {
       std::uint32_t* const from = scratch.take<std::uint32_t>(n);
-      on.with_rule(falling_, [&](const auto& rule) {
-        pool_adjacent(team, 0, n, rule, blocks_, softmax_, sums_, from);
-      });
+      bool pooled = false;
+      if constexpr (std::is_same_v<T, float>)
+        if (!on.entropic)
+          pooled = pool_by_whole_sums(team, falling_, projected_along::scores, on.scale, 1.0, blocks_, sums_,
+                                      from);
+      if (!pooled)
+        on.with_rule(falling_, [&](const auto& rule) {
+          pool_adjacent(team, 0, n, rule, blocks_, softmax_, sums_, from);
+        });
       if (on.entropic) for_own(team, [&](std::uint32_t p) { softmax_[p] = all().share(p); });
       team.sync();
     }

@@ -123,8 +123,15 @@ struct projected_sort_list {
           sums_(scratch.take<double>(n)),
           falling_(team, n, on.scores_fall(), on.unit(), score, x_, order_) {
       std::uint32_t* const from = scratch.take<std::uint32_t>(n);
-      on.with_rule(falling_,
-                   [&](const auto& rule) { pool_adjacent(team, 0, n, rule, blocks_, shares_, sums_, from); });
+      bool pooled = false;
+      if constexpr (std::is_same_v<T, float>)
+        if (!on.entropic)
+          pooled = pool_by_whole_sums(team, falling_, projected_along::steps, 1.0 / on.step, 0.25 * on.step,
+                                      blocks_, sums_, from);
+      if (!pooled)
+        on.with_rule(falling_, [&](const auto& rule) {
+          pool_adjacent(team, 0, n, rule, blocks_, shares_, sums_, from);
+        });
       for_own(team, [&](std::uint32_t p) { shares_[p] = on.share(falling_, blocks_, p); });
       team.sync();
     }
