@@ -43,7 +43,10 @@ class falling_list {
   /// The distance of two positions, in a unit that is a power of two. The difference is taken before any other
   /// scale is applied, so that it is exact for close numbers.
   [[nodiscard]] __device__ double distance(std::uint32_t p, std::uint32_t q) const {
-    return fabs(unit_ * x(p) - unit_ * x(q));
+    if constexpr (sizeof(T) == sizeof(float))
+      return fabs(unit_ * (x(p) - x(q)));  // nothing overflows
+    else
+      return fabs(unit_ * x(p) - unit_ * x(q));
   }
   /// Where a position stands in x and order.
   [[nodiscard]] __device__ std::uint32_t at(std::uint32_t p) const { return backwards_ ? n_ - 1 - p : p; }

@@ -49,7 +49,7 @@ template <class Team, class T, class R, class S>
   }
   if (attainable && cutoff > 0 && cutoff < n) {
     // The k greatest weights.
-    const sorted_runs<S> by_weight(team, n, keys, order, [&](std::uint32_t i) { return w[i]; });
+    const runs_of<S> by_weight(team, n, keys, order, [&](std::uint32_t i) { return w[i]; });
     total = S{0};
     for_own([&](std::uint32_t p) { total += p < cutoff ? by_weight.keys[p] : S{0}; });
   }
@@ -93,7 +93,7 @@ struct average_precision_list {
     const double total = share_relevant(team, items, cutoff, attainable, w, keys, order);
     if (!(total > 0.0)) return 0.0;
 
-    const sorted_runs<T> runs = runs_of_scores(team, items, keys, order);
+    const runs_of<T> runs = runs_of_scores(team, items, keys, order);
     runs.sum_runs(team, weights, [&](std::uint32_t p) { return w[order[p]]; });
     scan_items(
         team, n, std::uint32_t{0},

@@ -51,7 +51,7 @@ template <class Team, class S>
 [[nodiscard]] __device__ inline double best_dcg(const Team& team, const gain_options& gains, const S* g,
                                                 std::uint32_t n, S* keys, std::uint32_t* order) {
   const auto discount = ideal_discount<S>::of(gains, n);
-  const sorted_runs<S> runs(team, n, keys, order, [&](std::uint32_t i) { return g[i]; });
+  const runs_of<S> runs(team, n, keys, order, [&](std::uint32_t i) { return g[i]; });
   double best = 0.0;
   for (std::uint32_t p = team.rank(); p < n; p += team.size())
     best += static_cast<double>(runs.keys[p] * discount(runs, p));
@@ -94,7 +94,7 @@ struct ndcg_list {
     gains.fill(team, items, g);
     const double best = best_dcg(team, gains, g, n, keys, order);
     if (!(best > 0.0)) return 0.0;
-    const sorted_runs<S> runs = runs_of_scores(team, items, keys, order);
+    const runs_of<S> runs = runs_of_scores(team, items, keys, order);
     runs.sum_runs(team, sums, counted_discount<S>{counted_by(gains.cutoff, n)});
     double dcg = 0.0;
     for (std::uint32_t p = team.rank(); p < n; p += team.size()) {

@@ -21,7 +21,7 @@ namespace cuda::detail {
 
 /// The ranks of the positions [begin, end) of a list of n; the first position has rank n.
 [[nodiscard]] __device__ inline double mean_rank(std::uint32_t n, std::uint32_t begin, std::uint32_t end) {
-  return static_cast<double>(n) - 0.5 * (static_cast<double>(begin) + static_cast<double>(end) - 1.0);
+  return 0.5 * static_cast<double>((n - begin) + (n - end) + 1);
 }
 [[nodiscard]] __device__ inline double sum_of_ranks(std::uint32_t n, std::uint32_t begin, std::uint32_t end) {
   return static_cast<double>(end - begin) * mean_rank(n, begin, end);
