@@ -49,6 +49,7 @@ def atan_tail(z):
 
 # Of float, the Hessian takes more terms than ranks and slopes do: docs/algorithms/sigmoid_sums.md.
 FITS = [(f"{name}_10", KERNELS[name], 10, mpf(0), mpf(1)) for name in ("sigmoid", "slope", "softplus")]
+FITS += [("sigmoid_16", KERNELS["sigmoid"], 16, mpf(0), mpf(1))]  # of ranks at which a cut bends, on a device
 FITS += [(f"{name}_12", KERNELS[name], 12, mpf(0), mpf(1)) for name in ("curvature", "slope_squared")]
 FITS += [(f"{name}_22", q, 22, mpf(0), mpf(1)) for name, q in KERNELS.items()]
 # Cells that touch act on each other through a Taylor series: the exponentials begin half a temperature away.

@@ -158,6 +158,32 @@ TEST_CASE("cuda: smooth_metric of expected reciprocal rank, of long lists") {
                                                  double>({.ranks = {.temperature = 0.1}}, 4200);
 }
 
+/// Lists of floats whose ranks bend at a cutoff: what a rank is off is multiplied by up to 6.
+void agrees_at_cutoffs(const std::vector<std::size_t>& lengths, const std::vector<std::size_t>& cutoffs) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<float, int>(lengths, 17);
+  const std::size_t last = in.scores.size() - lengths.back();
+  for (std::size_t i = last; i < in.scores.size(); ++i) in.scores[i] *= 1e3f;
+  for (const std::size_t cutoff : cutoffs)
+    for (const double temperature : {0.01, 0.3, 20.0}) {
+      INFO("cutoff " << cutoff << ", temperature " << temperature);
+      const rankloss::sigmoid_ranks ranks{.temperature = temperature};
+      cuda_support::agrees(smooth_ndcg{.metric = {.cutoff = cutoff}, .ranks = ranks}, in, ctx);
+    }
+  const std::size_t cutoff = cutoffs.back();
+  const rankloss::sigmoid_ranks ranks{.temperature = 0.3};
+  cuda_support::agrees(smooth_ap{.metric = {.cutoff = cutoff}, .ranks = ranks}, in, ctx);
+}
+TEST_CASE("cuda: smooth_metric of floats with any cutoff") {
+  agrees_at_cutoffs({2, 9, 33, 60, 64}, {1, 5, 22});
+  agrees_at_cutoffs({65, 150, 257, 700}, {22, 100});
+  agrees_at_cutoffs({1300, 2500}, {100, 1000});
+}
+TEST_CASE("cuda: smooth_metric of floats with any cutoff, of long lists") {
+  agrees_at_cutoffs({4200, 5000}, {100, 1000});
+}
+
 /// Long lists with ties and weights, the second of which has no relevant item.
 [[nodiscard]] cuda_support::host_lists<double, double> long_lists_with_weights(double size) {
   auto in = cuda_support::lists_of_lengths<double, double>({4700, 4200}, 3);

@@ -4,8 +4,10 @@
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/launch.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/order_pairs.cuh>
 #include <rankloss/cuda/detail/pair_list.cuh>
 #include <rankloss/cuda/detail/pair_steps.cuh>
+#include <rankloss/cuda/detail/scratch_behind.hpp>
 #include <rankloss/cuda/detail/scratch_plan.hpp>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/detail/tied_draws.cuh>
@@ -49,14 +51,18 @@ __global__ void __launch_bounds__(block_threads)
   }
 }
 
-/// Levels become relevance, and lists are computed as such.
+/// Levels become relevance, and lists are computed as such. Pairs are sorted by item.
 struct plackett_luce_engine {
   static constexpr bool has_hessian = true;
 
   template <class T>
   [[nodiscard]] static std::size_t scratch_bytes(const plackett_luce& loss,
                                                  const partial_order_batch<T>& batch) {
-    const auto lists = lists_of_orders(batch, nullptr, nullptr);
+    if (batch.levels.empty()) {
+      return pairs_in(batch).scratch_bytes() +
+             of_order_pairs::scratch_bytes({}, lists_of_orders<T, std::uint8_t>(batch, nullptr));
+    }
+    const auto lists = lists_of_levels(batch, nullptr, nullptr);
     const std::size_t own = plan(batch.scores.size()).scratch.bytes;
     return own +
            (by_pairs(loss) ? of_pairs::scratch_bytes(loss, lists) : of_orders::scratch_bytes(loss, lists));
@@ -66,17 +72,17 @@ struct plackett_luce_engine {
   static void run(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs<T>& out,
                   context& ctx) {
     ctx.reserve(scratch_bytes(loss, batch));
+    if (batch.levels.empty()) return run_pairs(loss, batch, out, ctx);
     const plan to(batch.scores.size());
     void* const memory = ctx.scratch(to.scratch.bytes);
     auto* const relevance = scratch_plan::at<double>(memory, to.relevance);
     auto* const mask = scratch_plan::at<unsigned char>(memory, to.mask);
     const std::size_t items = batch.scores.size();
-    if (items > 0)
-      launch("take_levels", take_levels<T>,
-             static_cast<unsigned>(std::min(most_blocks, (items + block_threads - 1) / block_threads)),
-             block_threads, 0, ctx.stream(), batch, relevance, mask);
-    const held_scratch held(ctx, to.scratch.bytes);
-    const auto lists = lists_of_orders(batch, relevance, mask);
+    launch("take_levels", take_levels<T>,
+           static_cast<unsigned>(std::min(most_blocks, (items + block_threads - 1) / block_threads)),
+           block_threads, 0, ctx.stream(), batch, relevance, mask);
+    const scratch_behind rest(ctx, to.scratch.bytes);
+    const auto lists = lists_of_levels(batch, relevance, mask);
     by_pairs(loss) ? of_pairs::run(loss, lists, out, ctx) : of_orders::run(loss, lists, out, ctx);
   }
 
@@ -84,9 +90,38 @@ struct plackett_luce_engine {
   using of_orders = list_engine<plackett_luce, plackett_luce_list>;
   using of_pairs =
       list_engine<plackett_luce, plackett_luce_pairs, over_grid<pair_steps<pairs::logistic, pairs::equal>>>;
+  using of_order_pairs = list_engine<order_pairs_list, order_pairs_list>;
 
   [[nodiscard]] static bool by_pairs(const plackett_luce& loss) noexcept {
     return loss.likelihood == order_likelihood::by_pairs;
+  }
+  template <class T>
+  [[nodiscard]] static list_batch<T, double> lists_of_levels(const partial_order_batch<T>& batch,
+                                                             const double* relevance,
+                                                             const unsigned char* mask) {
+    auto lists = lists_of_orders<T, double>(batch, relevance);
+    lists.mask = device_span<const unsigned char>(mask, batch.scores.size());
+    return lists;
+  }
+  template <class T>
+  [[nodiscard]] static order_pairs pairs_in(const partial_order_batch<T>& batch) {
+    return {batch.offsets, batch.preferred, batch.other, batch.scores.size()};
+  }
+
+  template <class T>
+  static void run_pairs(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs<T>& out,
+                        context& ctx) {
+    const order_pairs pairs = pairs_in(batch);
+    void* const memory = ctx.scratch(pairs.scratch_bytes());
+    const auto lists = lists_of_orders<T, std::uint8_t>(batch, pairs.better(memory));
+    const order_places<T, std::uint8_t> places{.batch = lists,
+                                               .lists = count_of(lists),
+                                               .longest = static_cast<std::uint32_t>(longest_of(lists)),
+                                               .faults = ctx.faults()};
+    const pairs_check check = pairs.sort(places, memory, ctx);
+    const scratch_behind rest(ctx, pairs.scratch_bytes());
+    of_order_pairs::run({.temperature = loss.temperature, .check = check, .words = order_words}, lists, out,
+                        ctx);
   }
 
   struct plan {
@@ -95,15 +130,6 @@ struct plackett_luce_engine {
 
     scratch_plan scratch;
     std::size_t relevance, mask;
-  };
-  /// The lists are computed with what lies behind.
-  struct held_scratch {
-    held_scratch(context& ctx, std::size_t bytes) : of(ctx) { of.hold(bytes); }
-    ~held_scratch() { of.hold(0); }
-    held_scratch(const held_scratch&) = delete;
-    held_scratch& operator=(const held_scratch&) = delete;
-
-    context& of;
   };
 };
 

@@ -26,6 +26,7 @@ template <class Metric, class On>
 struct smooth_metric_list {
   metric_of_ranks<Metric> metric;
   On ranks;
+  bool cuts;  ///< whether the metric has a cutoff, at which it bends by up to 6 per rank
 
   static constexpr bool relevant_too = requires { requires Metric::needs_relevant_ranks; };
 
@@ -36,7 +37,9 @@ struct smooth_metric_list {
       (relevant_too ? On::template item_bytes<T> + 2 * sizeof(double) + sizeof(std::uint32_t) : 0);
 
   [[nodiscard]] static smooth_metric_list of(const auto& loss) {
-    return {metric_of_ranks<Metric>::of(loss.metric), On::of(loss.ranks)};
+    bool cuts = false;
+    if constexpr (requires { loss.metric.cutoff; }) cuts = loss.metric.cutoff > 0;
+    return {metric_of_ranks<Metric>::of(loss.metric), On::of(loss.ranks), cuts};
   }
   [[nodiscard]] __device__ bool takes(double y) const {
     if constexpr (requires { metric.takes(y); })
@@ -73,7 +76,11 @@ struct smooth_metric_list {
     double* const r = scratch.take<double>(n);  // ranks by item, which become derivatives
     result soft(
         ranks, team, n, [&](std::uint32_t i) { return items.score(i); }, scratch);
-    soft.values(team, [&](std::uint32_t i, double rank) { r[i] = rank; });
+    const auto keep = [&](std::uint32_t i, double rank) { r[i] = rank; };
+    if constexpr (requires { soft.values_of_cuts(team, keep); })
+      cuts ? soft.values_of_cuts(team, keep) : soft.values(team, keep);
+    else
+      soft.values(team, keep);
     if constexpr (compares) soft.unite(team, r);
     team.sync();
     double value = 0.0;

@@ -11,6 +11,7 @@ using rankloss::metrics::average_precision;
 
 TEST_CASE("cuda: average_precision at every length", "[lengths]") {
   cuda_support::agrees_at_every_length<average_precision, double, double>({});
+  cuda_support::agrees_at_every_length<average_precision, float, int>({.cutoff = 20});
 }
 TEST_CASE("cuda: average_precision of floats") {
   cuda_support::keeps_the_promises_of_lists<average_precision, float, int>({.cutoff = 5});
@@ -28,6 +29,10 @@ TEST_CASE("cuda: average_precision of long lists with ties over many tiles") {
 }
 TEST_CASE("cuda: average_precision with ties, infinite scores and weights of any size") {
   cuda_support::agrees_with_ties<average_precision>(
+      {{.cutoff = 7, .over = rankloss::metrics::average_precision_over::attainable}});
+}
+TEST_CASE("cuda: average_precision of floats with ties, infinite scores and weights of any size") {
+  cuda_support::agrees_with_ties<average_precision, float, int>(
       {{.cutoff = 7, .over = rankloss::metrics::average_precision_over::attainable}});
 }
 

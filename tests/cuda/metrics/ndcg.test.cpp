@@ -11,6 +11,7 @@ using rankloss::metrics::ndcg;
 
 TEST_CASE("cuda: ndcg at every length", "[lengths]") {
   cuda_support::agrees_at_every_length<ndcg, double, double>({});
+  cuda_support::agrees_at_every_length<ndcg, float, int>({.cutoff = 20});
 }
 TEST_CASE("cuda: ndcg of floats") {
   cuda_support::keeps_the_promises_of_lists<ndcg, float, int>({.cutoff = 5});
@@ -18,6 +19,10 @@ TEST_CASE("cuda: ndcg of floats") {
 TEST_CASE("cuda: ndcg of doubles") { cuda_support::keeps_the_promises_of_lists<ndcg, double, double>({}); }
 TEST_CASE("cuda: ndcg with ties, infinite scores and weights of any size") {
   cuda_support::agrees_with_ties<ndcg>(
+      {{.gain = rankloss::gain::linear, .cutoff = 7, .ideal = rankloss::ideal::competition_ranks}});
+}
+TEST_CASE("cuda: ndcg of floats with ties, infinite scores and weights of any size") {
+  cuda_support::agrees_with_ties<ndcg, float, int>(
       {{.gain = rankloss::gain::linear, .cutoff = 7, .ideal = rankloss::ideal::competition_ranks}});
 }
 TEST_CASE("cuda: ndcg of long lists") {

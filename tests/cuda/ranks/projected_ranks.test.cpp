@@ -105,6 +105,15 @@ TEST_CASE("cuda: projected_ranks with outliers, ties and blocks that just meet")
             {cuda_support::asked::values, cuda_support::asked::pullback});
       }
   });
+  // Of floats those whose distances take few binary places are pooled by whole numbers, and others by states.
+  for (const auto direction : {sort_direction::descending, sort_direction::ascending})
+    for (const auto& in : {cuda_support::outliers<float>(500), cuda_support::few_values<float>(500),
+                           cuda_support::scores_of_lengths<float>({1, 2, 33, 700, 2000}, 15)})
+      for (const double t : {1e-12, 1e-6, 1e-3, 0.1, 3.0, 100.0, 1e30}) {
+        INFO("floats, temperature " << t);
+        cuda_support::agrees(projected_ranks{.temperature = t, .direction = direction, .base = 0.0}, in, ctx,
+                             {cuda_support::asked::values, cuda_support::asked::pullback});
+      }
   // Two that meet between many that are further apart than distances are summed up exactly.
   auto far = cuda_support::scores_of_lengths<double>({32}, 3);
   for (std::size_t p = 0; p < 32; ++p)

@@ -71,6 +71,14 @@ TEST_CASE("cuda: projected_sort with outliers and ties") {
           cuda_support::agrees(
               projected_sort{.temperature = t, .direction = direction, .regularization = form}, in, ctx);
         }
+  // Of floats those whose distances take few binary places are pooled by whole numbers, and others by states.
+  for (const auto direction : {sort_direction::descending, sort_direction::ascending})
+    for (const auto& in : {cuda_support::outliers<float>(500), cuda_support::few_values<float>(500),
+                           cuda_support::scores_of_lengths<float>({1, 2, 33, 700, 2000}, 15)})
+      for (const double t : {1e-9, 1e-3, 0.1, 3.0, 1e3, 1e9, 1e30}) {
+        INFO("floats, temperature " << t);
+        cuda_support::agrees(projected_sort{.temperature = t, .direction = direction}, in, ctx);
+      }
 }
 
 }  // namespace cuda_sorts_projected_sort_test

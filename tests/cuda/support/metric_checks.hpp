@@ -16,11 +16,11 @@ namespace cuda_support {
 
 /// A metric with several cutoffs, and others with options of their own, are those of the CPU where scores tie,
 /// where they are infinite, and with weights of any size.
-template <class Metric>
+template <class Metric, class T = double, class R = double>
 void agrees_with_ties(std::initializer_list<Metric> others = {}) {
   const stream own;
   rankloss::cuda::context ctx(own);
-  auto in = lists_of_lengths<double, double>({1, 7, 20, 70, 300}, 3);
+  auto in = lists_of_lengths<T, R>({1, 7, 20, 70, 300}, 3);
   const auto all_agree = [&] {
     for (const std::size_t cutoff : {0, 1, 3, 10, 1000}) {
       Metric metric{};
@@ -30,9 +30,9 @@ void agrees_with_ties(std::initializer_list<Metric> others = {}) {
     }
     for (const Metric& other : others) agrees(other, in, ctx);
   };
-  for (double& score : in.scores) score = std::round(2.0 * score);
+  for (T& score : in.scores) score = std::round(T{2} * score);
   all_agree();
-  constexpr double infinity = std::numeric_limits<double>::infinity();
+  constexpr T infinity = std::numeric_limits<T>::infinity();
   in.scores[5] = in.scores[40] = infinity;
   in.scores[30] = in.scores[31] = -infinity;
   all_agree();
@@ -43,6 +43,10 @@ void agrees_with_ties(std::initializer_list<Metric> others = {}) {
     INFO("size " << size);
     all_agree();
   }
+  for (std::size_t i = 0; i < in.scores.size(); ++i)
+    in.item_weights[i] = i % 4 == 0 ? 0.0 : std::pow(10.0, static_cast<double>(i * 7 % 121) - 60.0);
+  INFO("weights of all sizes");
+  all_agree();
 }
 
 /// The same of lists that the whole grid computes: runs of equal scores reach over many tiles.

@@ -41,18 +41,21 @@ template <class T>
 }
 
 /// Scores near each other, and some that are very far away.
-[[nodiscard]] inline host_scores<double> outliers(std::size_t n) {
-  host_scores<double> in = scores_of_lengths<double>({n, n}, 13);
-  for (std::size_t i = 0; i < 2 * n; i += 50) in.lists.scores[i] *= i % 100 == 0 ? 1e12 : 1e200;
+template <class T = double>
+[[nodiscard]] host_scores<T> outliers(std::size_t n) {
+  host_scores<T> in = scores_of_lengths<T>({n, n}, 13);
+  constexpr T far = sizeof(T) == sizeof(double) ? static_cast<T>(1e200) : static_cast<T>(1e30);
+  for (std::size_t i = 0; i < 2 * n; i += 50) in.lists.scores[i] *= i % 100 == 0 ? static_cast<T>(1e12) : far;
   return in;
 }
 
 /// Scores of which many are equal. No two blocks of them just meet at the temperatures of the tests, where
 /// rounding decides whether they are pooled.
-[[nodiscard]] inline host_scores<double> few_values(std::size_t n) {
-  host_scores<double> in = scores_of_lengths<double>({n, n}, 14);
+template <class T = double>
+[[nodiscard]] host_scores<T> few_values(std::size_t n) {
+  host_scores<T> in = scores_of_lengths<T>({n, n}, 14);
   for (std::size_t i = 0; i < 2 * n; ++i)
-    in.lists.scores[i] = std::round((i < n ? 3.0 : 40.0) * in.lists.scores[i]) * 0.3719317;
+    in.lists.scores[i] = std::round((i < n ? T{3} : T{40}) * in.lists.scores[i]) * static_cast<T>(0.3719317);
   return in;
 }
 

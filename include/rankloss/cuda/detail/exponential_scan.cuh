@@ -30,11 +30,13 @@ struct exponential_states {
       power = power * q;
     }
   }
-  /// sum_k c_k S_k. Two sums over neighbouring terms, whose signs alternate, so that each stays small.
-  template <class Kernel>
+  /// sum_k c_k S_k, k up to `terms`. Two sums over neighbouring terms, whose signs alternate, so that each stays
+  /// small.
+  template <class Kernel, std::size_t terms = K>
   [[nodiscard]] __device__ N dot() const {
-    return part<Kernel, 0>(std::make_index_sequence<K / 2>{}) +
-           part<Kernel, K / 2>(std::make_index_sequence<K / 2>{});
+    static_assert(terms <= K && terms % 2 == 0);
+    return part<Kernel, 0>(std::make_index_sequence<terms / 2>{}) +
+           part<Kernel, terms / 2>(std::make_index_sequence<terms / 2>{});
   }
 
  private:

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/detail/base/finite.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 
 /// Isotonic regression of one list by a team (docs/algorithms/projections.md).
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
@@ -34,12 +37,16 @@ class falling_list {
       : x_(x), order_(order), n_(n), backwards_(!scores_fall), unit_(unit) {}
 
   [[nodiscard]] __device__ std::uint32_t size() const { return n_; }
-  [[nodiscard]] __device__ double x(std::uint32_t p) const { return static_cast<double>(x_[at(p)]); }
+  [[nodiscard]] __device__ double x(std::uint32_t p) const { return static_cast<double>(score(p)); }
+  [[nodiscard]] __device__ T score(std::uint32_t p) const { return x_[at(p)]; }
   [[nodiscard]] __device__ std::uint32_t item(std::uint32_t p) const { return order_[at(p)]; }
   /// The distance of two positions, in a unit that is a power of two. The difference is taken before any other
   /// scale is applied, so that it is exact for close numbers.
   [[nodiscard]] __device__ double distance(std::uint32_t p, std::uint32_t q) const {
-    return fabs(unit_ * x(p) - unit_ * x(q));
+    if constexpr (sizeof(T) == sizeof(float))
+      return fabs(unit_ * (x(p) - x(q)));  // nothing overflows
+    else
+      return fabs(unit_ * x(p) - unit_ * x(q));
   }
   /// Where a position stands in x and order.
   [[nodiscard]] __device__ std::uint32_t at(std::uint32_t p) const { return backwards_ ? n_ - 1 - p : p; }
@@ -59,9 +66,15 @@ struct pooled_blocks {
   double* state;         ///< of each such position: what the rule knows of the block
 };
 
+/// The state of blocks of which a rule needs none.
+struct no_state {};
+
 /// What happens where two solved halves of a segment meet.
 template <class Rule>
 struct seam {
+  using state = decltype(std::declval<const Rule&>().one());
+  static constexpr bool keeps_states = !std::is_same_v<state, no_state>;
+
   const Rule& rule;
   const pooled_blocks& blocks;
   double* after;   ///< states from a position to the end of its half
@@ -105,7 +118,9 @@ struct seam {
   /// What position p of the halves knows of the whole, once the blocks from l on have been pooled.
   __device__ void join(std::uint32_t l, std::uint32_t p) const {
     if (p > l && p < blocks.end[l]) blocks.begin[p] = l;
-    if (p < middle)
+    if constexpr (!keeps_states)
+      return;
+    else if (p < middle)
       after[p] = rule.joined(p, after[p], middle, after[middle], last);
     else
       before[p] = rule.joined(first, before[middle - 1], middle, before[p], p + 1);
@@ -116,19 +131,28 @@ struct seam {
   __device__ void pool(std::uint32_t l) const {
     const std::uint32_t r = pooled_right(l);
     if (r == middle) return;  // rounding says so where the two sides nearly tie
-    blocks.state[l] = around(l, r);
+    if constexpr (keeps_states) blocks.state[l] = around(l, r);
     blocks.end[l] = r;
   }
   /// The state of [l, r), l < middle <= r.
-  [[nodiscard]] __device__ double around(std::uint32_t l, std::uint32_t r) const {
-    return r > middle ? rule.joined(l, after[l], middle, before[r - 1], r) : after[l];
+  [[nodiscard]] __device__ state around(std::uint32_t l, std::uint32_t r) const {
+    if constexpr (!keeps_states)
+      return {};
+    else
+      return r > middle ? rule.joined(l, after[l], middle, before[r - 1], r) : after[l];
+  }
+  [[nodiscard]] __device__ state of_block(std::uint32_t b) const {
+    if constexpr (!keeps_states)
+      return {};
+    else
+      return blocks.state[b];
   }
   /// Up to where blocks of the right half are pooled with [l, middle).
   [[nodiscard]] __device__ std::uint32_t pooled_right(std::uint32_t l) const {
     std::uint32_t low = middle, high = last;
     while (low < high) {  // all blocks before `low` are pooled, those from `high` on are not
       const std::uint32_t b = blocks.begin[low + (high - low) / 2];
-      if (rule.pools(l, around(l, b), b, blocks.state[b], blocks.end[b]))
+      if (rule.pools(l, around(l, b), b, of_block(b), blocks.end[b]))
         low = blocks.end[b];
       else
         high = b;
@@ -138,9 +162,9 @@ struct seam {
   /// Whether the block of the left half that begins at b is pooled with what lies between it and the seam.
   [[nodiscard]] __device__ bool pools_left(std::uint32_t b) const {
     const std::uint32_t l = blocks.end[b];
-    if (l == middle) return rule.pools(b, blocks.state[b], middle, blocks.state[middle], blocks.end[middle]);
+    if (l == middle) return rule.pools(b, of_block(b), middle, of_block(middle), blocks.end[middle]);
     const std::uint32_t r = pooled_right(l);
-    return rule.pools(b, blocks.state[b], l, around(l, r), r);
+    return rule.pools(b, of_block(b), l, around(l, r), r);
   }
 };
 
@@ -157,12 +181,12 @@ struct seam {
 ///
 /// A rule has
 ///
-///     one()                       the state of one item
-///     joined(a, s, b, t, end)     the state of [a, end), from s of [a, b) and t of [b, end)
+///     one()                       the state of one item: a double, or no_state
+///     joined(a, s, b, t, end)     the state of [a, end), from s of [a, b) and t of [b, end); if there are states
 ///     pools(a, s, b, t, end)      whether these two would be in the wrong order
 ///
 /// @param begin, end           the positions that are pooled: all of a list, or those of a tile
-/// @param after, before, from  [n] scratch
+/// @param after, before, from  [n] scratch; after and before are for states
 template <class Team, class Rule>
 __device__ inline void pool_adjacent(const Team& team, std::uint32_t begin, std::uint32_t end,
                                      const Rule& rule, const pooled_blocks& blocks, double* after,
@@ -171,7 +195,7 @@ __device__ inline void pool_adjacent(const Team& team, std::uint32_t begin, std:
   for (std::uint32_t p = begin + team.rank(); p < end; p += team.size()) {
     blocks.begin[p] = p;
     blocks.end[p] = p + 1;
-    blocks.state[p] = after[p] = before[p] = rule.one();
+    if constexpr (seam<Rule>::keeps_states) blocks.state[p] = after[p] = before[p] = rule.one();
   }
   team.sync();
   for (std::uint32_t half = 1; half < n; half *= 2) {
@@ -197,6 +221,90 @@ __device__ inline void pool_adjacent(const Team& team, std::uint32_t begin, std:
     }
     team.sync();
   }
+}
+
+/// Sums over the first positions of a list in whole numbers, of which those over any neighbours are exact differences.
+/// As a rule of pooling: neighbours are in the wrong order where the mean of the later ones is less.
+class whole_sums {
+ public:
+  __device__ explicit whole_sums(double* sums) : sums_(sums) {}
+
+  /// Fills the sums of x(p).
+  template <class Team, class X>
+  __device__ void fill(const Team& team, std::uint32_t n, X x) const {
+    scan_items(
+        team, n, 0ll, x, [](long long a, long long b) { return a + b; },
+        [&](std::uint32_t p, long long sum) { sums_[p] = __longlong_as_double(sum); });
+    team.sync();
+  }
+  [[nodiscard]] __device__ long long sum(std::uint32_t begin, std::uint32_t end) const {
+    return before(end) - before(begin);
+  }
+
+  [[nodiscard]] static __device__ no_state one() { return {}; }
+  [[nodiscard]] __device__ bool pools(std::uint32_t a, no_state, std::uint32_t b, no_state,
+                                      std::uint32_t end) const {
+    const long long at = before(b);
+    return (before(end) - at) * static_cast<long long>(b - a) <
+           (at - before(a)) * static_cast<long long>(end - b);
+  }
+
+ private:
+  [[nodiscard]] __device__ long long before(std::uint32_t p) const {
+    return p > 0 ? __double_as_longlong(sums_[p - 1]) : 0;
+  }
+
+  double* sums_;  // [n] the bits of the sums up to each position
+};
+
+/// What the quadratic form projects: the steps of a rank along the scores, or the scores along such steps.
+enum class projected_along : bool { scores, steps };
+
+/// Pools a list of the quadratic form by whole numbers, and so without states and nearly without doubles: the distances
+/// of the scores from the first one, in steps, have 26 to 40 binary places. Where that is not enough for the distances of
+/// the list it returns false and does nothing.
+///
+/// @param steps  steps that a distance of 1 is
+/// @param unit   what a step is in states, which are those of the rules
+/// @param sums   [n] scratch, which may be `after` or `before` of pool_adjacent
+template <class Team>
+[[nodiscard]] __device__ inline bool pool_by_whole_sums(const Team& team, const falling_list<float>& falling,
+                                                        projected_along along, double steps, double unit,
+                                                        const pooled_blocks& blocks, double* sums,
+                                                        std::uint32_t* from) {
+  const std::uint32_t n = falling.size();
+  const double first = falling.x(0), span = first - falling.x(n - 1), items = static_cast<double>(n);
+  // Products of a sum and a number of items are below 2^62.
+  const double most = fmax(steps * fabs(span), items) * items * items;
+  const int exponent = (__double2hiint(most) >> 20) - 1022, places = 61 - exponent < 40 ? 61 - exponent : 40;
+  // Scores are halved, so that no difference overflows.
+  const double scale = 2.0 * steps * __hiloint2double((1023 + places) << 20, 0);
+  if (places < 26 || !(scale < 1e38)) return false;
+  const two_floats factor = number<two_floats>(span < 0.0 ? -scale : scale),
+                   half = number<two_floats>(0.5f * falling.score(0));
+  const long long step = 1ll << places;
+  const bool of_scores = along == projected_along::scores;
+  const whole_sums rule(sums);
+  rule.fill(team, n, [&](std::uint32_t p) {
+    const two_floats distance = (half - number<two_floats>(0.5f * falling.score(p))) * factor;
+    const long long behind = __float2ll_rn(distance.high) + __float2ll_rn(distance.low) - step * p;
+    return of_scores ? behind : -behind;
+  });
+  pool_adjacent(team, 0, n, rule, blocks, nullptr, nullptr, from);
+  const double back = unit / static_cast<double>(step);
+  for (std::uint32_t p = team.rank(); p < n; p += team.size()) {
+    if (blocks.begin[p] != p) continue;
+    const std::uint32_t size = blocks.end[p] - p;
+    if (size == 1) {
+      blocks.state[p] = 0.0;
+      continue;
+    }
+    const long long own = rule.sum(p, blocks.end[p]) - size * rule.sum(p, p + 1);
+    const long long distances = (of_scores ? own : -own) + (step * size * (size - 1) >> 1);
+    blocks.state[p] = static_cast<double>(distances) * back / static_cast<double>(size);
+  }
+  team.sync();
+  return true;
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

@@ -438,6 +438,12 @@ template <class Task>
   const auto& batch = task.batch;
   const std::size_t l = found.list;
   fault_record record{no_fault, found.word, found.list, 0.0, 0, 0, task.expected, task.expected_size};
+  if constexpr (requires { task.compute.describe(found.word, record); })
+    if (is_of_field(found.word)) {
+      record.words = task.compute.words;
+      task.compute.describe(found.word, record);
+      return record;
+    }
   const fault kind = kind_of(found.word);
   switch (kind) {
     case fault::first_offset: record.whole = batch.offsets[0]; break;
@@ -545,6 +551,9 @@ struct one_block_each {
 ///     input_fault(at, i), input_number(kind, at)
 ///                              optional, of a function over scores alone (score_functions.cuh): what is wrong
 ///                              with what else it reads of item i, which lies at `at`; and that number
+///     words, describe(word, record)
+///                              optional: what is told of faults of fields that have been found before the call,
+///                              see field_faults.cuh
 ///
 /// `Long` says how lists are computed that one block would take too long for; see grid_lists.cuh.
 template <class Loss, class Compute, class Long = one_block_each>

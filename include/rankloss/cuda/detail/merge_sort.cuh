@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(merge_threads) sort_runs(Key* keys, std::size_
 }
 
 /// Merges runs of `length` neighbours two by two. Each key goes behind those of its own run and of the other one
-/// that are less.
+/// that are less, and one of the second run also behind those of the first one that are equal.
 template <class Key>
 __global__ void __launch_bounds__(merge_threads)
     merge_runs(const Key* keys, Key* merged, std::size_t count, std::size_t length) {
@@ -51,7 +51,7 @@ __global__ void __launch_bounds__(merge_threads)
   const std::size_t other = least;
   while (least < most) {
     const std::size_t at = least + (most - least) / 2;
-    if (keys[at] < key)
+    if (keys[at] < key || (in_second && keys[at] == key))
       least = at + 1;
     else
       most = at;
@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(merge_threads)
   merged[both + (k - (in_second ? middle : both)) + (least - other)] = key;
 }
 
-/// Sorts keys, no two of which are equal. Returns which of the two arrays holds them in the end.
+/// Sorts keys. Returns which of the two arrays holds them in the end.
 template <class Key>
 [[nodiscard]] Key* merge_sort(Key* keys, Key* scratch, std::size_t count, cudaStream_t stream) {
   if (count < 2) return keys;

@@ -92,8 +92,8 @@ struct metric_of_ranks<metrics::ndcg> {
     return gains.template gain_of<double>(items, i, by);
   }
   [[nodiscard]] static bool sorts() { return true; }
-  [[nodiscard]] __device__ ideal_discount shares(std::uint32_t n) const {
-    return ideal_discount::of(gains, n);
+  [[nodiscard]] __device__ ideal_discount<double> shares(std::uint32_t n) const {
+    return ideal_discount<double>::of(gains, n);
   }
   [[nodiscard]] static __device__ double factor(std::uint32_t, double best) { return best; }
   template <class T, class R>
@@ -318,7 +318,7 @@ struct metric_of_ranks<metrics::expected_reciprocal_rank> {
         [&](std::uint32_t p, double x) { passed[p] = x; });
     combine_runs(
         team, n, [&](std::uint32_t p) { return p == 0 || keys[p - 1] != keys[p]; }, tied,
-        [&](std::uint32_t p) { return 1.0 - stops[order[p]] / 2.0; }, product);
+        [&](std::uint32_t p) { return 1.0 - stops[order[p]] / 2.0; }, product, 1.0);
     double value = 0.0;
     for_own(team, n, [&](std::uint32_t p) {
       const std::uint32_t i = order[p], begin = runs.begin(p);

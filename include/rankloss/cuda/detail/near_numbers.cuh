@@ -45,6 +45,15 @@ template <class N>
     return {high, static_cast<float>(static_cast<std::int64_t>(x) - static_cast<std::int64_t>(high))};
   }
 }
+template <class N>
+[[nodiscard]] __device__ inline N number(const two_floats& x) {
+  if constexpr (std::is_same_v<N, double>)
+    return static_cast<double>(x.high) + static_cast<double>(x.low);
+  else
+    return x;
+}
+[[nodiscard]] __device__ inline two_floats as_two_floats(const two_floats& x) { return x; }
+[[nodiscard]] __device__ inline two_floats as_two_floats(double x) { return number<two_floats>(x); }
 template <class S>
 [[nodiscard]] __device__ constexpr exact_number<S> exactly(double x) {
   return number<exact_number<S>>(x);
@@ -116,9 +125,11 @@ template <class S>
                           : part == 2 ? two_floats{0x1.6a09e60000000p-1f, 0x1.9fcef40000000p-27f}
                                       : two_floats{0x1.306fe00000000p-1f, 0x1.4636e20000000p-26f};
   sum = sum * root;
+  // Of the cubic term on all is in the second number, of which products leave out the square.
+  const float high = sum.high + sum.low, low = sum.low - (high - sum.high);
   const bool nothing = !(x.high < 87.0f);
   const float scale = nothing ? 0.0f : __int_as_float((127 - (quarters >> 2)) << 23);
-  return nothing ? two_floats{0.0f, 0.0f} : two_floats{sum.high * scale, sum.low * scale};
+  return nothing ? two_floats{0.0f, 0.0f} : two_floats{high * scale, low * scale};
 }
 
 /// A long sum in lanes of S: of floats with the rounding error of each addition beside it, of doubles as it

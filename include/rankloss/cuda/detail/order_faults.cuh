@@ -35,16 +35,12 @@ struct order_check {
   /// Of a fault of either field, which is found at an element of all orders: list, position and field.
   __device__ void describe(fault_word word, fault_record& record) const {
     const std::size_t at = item_of(word);
-    std::size_t least = 0, most = lists.count();  // the last list that begins at or before it is not empty
-    while (most - least > 1) {
-      const std::size_t middle = least + (most - least) / 2;
-      (lists.first(middle) <= at ? least : most) = middle;
-    }
-    record.list = least;
+    const std::size_t l = lists.of_item(at);
+    record.list = l;
     record.whole = orders[at];
-    record.other = static_cast<std::int64_t>(lists.size(least)) - 1;
+    record.other = static_cast<std::int64_t>(lists.size(l)) - 1;
     record.word =
-        fault_of_field(is_item(record.whole, lists.size(least)) ? field + 1 : field, at - lists.first(least));
+        fault_of_field(is_item(record.whole, lists.size(l)) ? field + 1 : field, at - lists.first(l));
   }
 };
 

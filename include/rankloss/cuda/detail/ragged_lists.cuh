@@ -32,6 +32,16 @@ struct ragged_lists {
     return static_cast<std::uint32_t>(first(l + 1) - first(l));
   }
 
+  /// The list that an item is in: the last one that begins at or before it, which is not empty.
+  [[nodiscard]] __device__ std::size_t of_item(std::size_t i) const {
+    std::size_t least = 0, most = count();
+    while (most - least > 1) {
+      const std::size_t middle = least + (most - least) / 2;
+      (first(middle) <= i ? least : most) = middle;
+    }
+    return least;
+  }
+
   /// What is wrong with offset l, the first of its faults. Lists of a batch without such a fault lie within it.
   [[nodiscard]] __device__ fault_word fault(std::size_t l) const {
     if (l >= offsets.size()) return no_fault;

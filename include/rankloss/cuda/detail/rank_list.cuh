@@ -38,6 +38,9 @@ struct rank_list {
   device_span<const T> input;  ///< cotangent or tangent; empty: the ranks are asked for
   fault kind;                  ///< which of the two
 
+  static constexpr bool wide =
+      sizeof(T) == sizeof(double);  ///< whether sums of input can be beyond the doubles
+
   template <class S>
   static constexpr std::size_t item_bytes = On::template item_bytes<S> + sizeof(double);
 
@@ -57,13 +60,16 @@ struct rank_list {
     typename On::template result<T> soft(
         on, team, n, [&](std::uint32_t i) { return items.score(i); }, scratch);
     double unit = 1.0;
-    const auto put = [&](std::uint32_t i, double x) { sink.put(i, held_as<T>(x / unit)); };
+    const auto put = [&](std::uint32_t i, double x) { sink.put(i, held_as<T>(wide ? x / unit : x)); };
     if (input.empty()) {
       soft.values(team, put);
     } else if constexpr (requires { soft.pull(team, c, put); }) {
       for (std::uint32_t i = team.rank(); i < n; i += team.size())
         c[i] = static_cast<double>(input[items.at(i)]);
-      unit = into_units(team, n, c);
+      if constexpr (wide)
+        unit = into_units(team, n, c);
+      else
+        team.sync();
       if constexpr (requires { soft.push(team, c, put); })
         kind == fault::tangent ? soft.push(team, c, put) : soft.pull(team, c, put);
       else

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
@@ -66,36 +67,36 @@ __device__ inline void unite_runs(const Team& team, std::uint32_t n, const T* x,
 }
 
 /// Fills `combined` with the combinations of x over the positions from the beginning of the run on; the last
-/// one of a run is that of the run. begins(p): whether a run begins at p.
-template <class Team, class Begins, class X, class Combine>
-__device__ inline void combine_runs(const Team& team, std::uint32_t n, Begins begins, double* combined, X x,
-                                    Combine combine) {
+/// one of a run is that of the run. begins(p): whether a run begins at p. `neutral` changes nothing.
+template <class Team, class Begins, class S, class X, class Combine>
+__device__ inline void combine_runs(const Team& team, std::uint32_t n, Begins begins, S* combined, X x,
+                                    Combine combine, S neutral = S{0}) {
   struct part {
-    double x, begins;
+    S x;
+    std::conditional_t<sizeof(S) == 8, std::uint64_t, std::uint32_t> begins;  // no byte is left unwritten
   };
   scan_items(
-      team, n, part{0.0, -1.0},
+      team, n, part{neutral, 0},
       [&](std::uint32_t p) {
-        return part{x(p), begins(p) ? 1.0 : 0.0};
+        return part{x(p), begins(p) ? 1u : 0u};
       },
       [&](const part& a, const part& b) {
-        if (a.begins < 0.0) return b;
-        if (b.begins < 0.0) return a;
-        return part{b.begins > 0.0 ? b.x : combine(a.x, b.x), fmax(a.begins, b.begins)};
+        return part{b.begins != 0 ? b.x : combine(a.x, b.x), a.begins | b.begins};
       },
       [&](std::uint32_t p, const part& of) { combined[p] = of.x; });
   team.sync();
 }
 
 /// Numbers in falling order, in runs of equal ones, whose order is random.
-class falling_runs {
+template <class X>
+class runs_of {
  public:
-  const double* keys;          ///< [n] by position
+  const X* keys;               ///< [n] by position
   const std::uint32_t* order;  ///< [n] the item of each position
 
   /// Sorts of(i) for i < n. `keys` and `order` are scratch.
   template <class Team, class Of>
-  __device__ falling_runs(const Team& team, std::uint32_t n, double* keys, std::uint32_t* order, Of of)
+  __device__ runs_of(const Team& team, std::uint32_t n, X* keys, std::uint32_t* order, Of of)
       : keys(keys), order(order), n_(n) {
     team.sync();
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
@@ -119,11 +120,11 @@ class falling_runs {
 
   /// Fills `sums` with the sums of x over the positions from the beginning of the run on; the last one of a
   /// run is that of the run.
-  template <class Team, class X>
-  __device__ void sum_runs(const Team& team, double* sums, X x) const {
+  template <class Team, class Sum, class Numbers>
+  __device__ void sum_runs(const Team& team, Sum* sums, Numbers x) const {
     combine_runs(
         team, n_, [this](std::uint32_t p) { return p == 0 || keys[p - 1] != keys[p]; }, sums, x,
-        [](double a, double b) { return a + b; });
+        [](Sum a, Sum b) { return a + b; });
   }
 
  private:
@@ -144,12 +145,14 @@ class falling_runs {
   std::uint32_t n_;
 };
 
+using falling_runs = runs_of<double>;
+
 /// The items of a list by score.
-template <class Team, class T, class R>
-[[nodiscard]] __device__ inline falling_runs runs_of_scores(const Team& team, const device_list<T, R>& items,
-                                                            double* keys, std::uint32_t* order) {
-  return falling_runs(team, items.size(), keys, order,
-                      [&](std::uint32_t i) { return static_cast<double>(items.score(i)); });
+template <class Team, class T, class R, class S>
+[[nodiscard]] __device__ inline runs_of<S> runs_of_scores(const Team& team, const device_list<T, R>& items,
+                                                          S* keys, std::uint32_t* order) {
+  return runs_of<S>(team, items.size(), keys, order,
+                    [&](std::uint32_t i) { return static_cast<S>(items.score(i)); });
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

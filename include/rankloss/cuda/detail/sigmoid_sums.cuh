@@ -168,6 +168,12 @@ struct slope_kernel {
   template <std::size_t k>
   static constexpr double term = rankloss::detail::kernel_terms<T>::slope[k];
 };
+/// sigmoid(-d) of ranks at which a cut bends, with kernel_terms<T>::cut_count terms.
+template <class T>
+struct cut_kernel {
+  template <std::size_t k>
+  static constexpr double term = rankloss::detail::kernel_terms<T>::cut_sigmoid[k];
+};
 
 /// -sigmoid'' and the square of sigmoid', with kernel_terms<T>::hessian_count terms.
 template <class T>
@@ -238,16 +244,25 @@ class scan_sums {
   /// Calls emit(i, rank, sum_j sigmoid') for each item; the rank is a double or two floats.
   template <class Team, class Emit>
   __device__ void ranks(const Team& team, T* slopes, Emit emit) const {
-    const auto one = [](std::uint32_t) { return number<N>(1.0); };
-    down(team, one, [&](std::uint32_t i, const exponential_states<K, N>& s) {
-      above_[i] = static_cast<T>(rounded(s.template dot<sigmoid_kernel<T>>()));
-      slopes[i] = static_cast<T>(rounded(s.template dot<slope_kernel<T>>()));
-    });
-    up(team, one, [&](std::uint32_t i, const exponential_states<K, N>& s) {
-      const N rank =
-          (number<N>(range_.first() + i + 1) - number<N>(above_[i])) + s.template dot<sigmoid_kernel<T>>();
-      emit(i, rank, static_cast<T>(rounded(number<N>(slopes[i]) + s.template dot<slope_kernel<T>>())));
-    });
+    ranks_by<sigmoid_kernel<T>>(
+        team, slopes, [&](std::uint32_t i, const N& sum) { above_[i] = static_cast<T>(rounded(sum)); },
+        [&](std::uint32_t i) { return number<N>(above_[i]); }, emit);
+  }
+  /// The same with K = cut_count of floats, in which sums over the items above keep what a float lacks.
+  /// @param lacking  [n] scratch
+  template <class Team, class Emit>
+  __device__ void ranks_of_cuts(const Team& team, T* slopes, T* lacking, Emit emit) const {
+    ranks_by<cut_kernel<T>>(
+        team, slopes,
+        [&](std::uint32_t i, const N& sum) {
+          const two_floats parts = as_two_floats(sum);
+          above_[i] = parts.high;
+          lacking[i] = parts.low;
+        },
+        [&](std::uint32_t i) {
+          return number<N>(two_floats{above_[i], lacking[i]});
+        },
+        emit);
   }
   /// What pair_sums::bend does.
   /// @param bends  [n] scratch
@@ -303,6 +318,21 @@ class scan_sums {
   }
 
  private:
+  /// Keeps the sums over the items above by keep(i, sum), and reads them by kept(i).
+  template <class Kernel, class Team, class Keep, class Kept, class Emit>
+  __device__ void ranks_by(const Team& team, T* slopes, Keep keep, Kept kept, Emit emit) const {
+    constexpr std::size_t slope_terms = rankloss::detail::kernel_terms<T>::count;
+    const auto one = [](std::uint32_t) { return number<N>(1.0); };
+    down(team, one, [&](std::uint32_t i, const exponential_states<K, N>& s) {
+      keep(i, s.template dot<Kernel>());
+      slopes[i] = static_cast<T>(rounded(s.template dot<slope_kernel<T>, slope_terms>()));
+    });
+    up(team, one, [&](std::uint32_t i, const exponential_states<K, N>& s) {
+      const N rank = (number<N>(range_.first() + i + 1) - kept(i)) + s.template dot<Kernel>();
+      emit(i, rank,
+           static_cast<T>(rounded(number<N>(slopes[i]) + s.template dot<slope_kernel<T>, slope_terms>())));
+    });
+  }
   struct plus {
     [[nodiscard]] __device__ N operator()(const N& a, const N& b) const { return a + b; }
   };

@@ -136,8 +136,14 @@ struct smooth_metric_grid {
           }
         grid.lists("smooth_metric: find_total", find_total<T, R>{of});
       }
-      of.ranks.prepare(grid, loss.ranks);
-      of.ranks.values(grid, loss.ranks, to_array{of.r});
+      const to_array to_ranks{of.r};
+      bool found = false;
+      if constexpr (requires { of.ranks.values_of_cuts(grid, loss.ranks, to_ranks); })
+        if ((found = loss.cuts)) of.ranks.values_of_cuts(grid, loss.ranks, to_ranks);
+      if (!found) {
+        of.ranks.prepare(grid, loss.ranks);
+        of.ranks.values(grid, loss.ranks, to_ranks);
+      }
       if (loss.compares) grid.tiles("smooth_metric: unite_scores", unite_scores<T, R>{of.ranks.order, of.r});
       if constexpr (relevant_too) {
         const Grid relevant = of.among.relevant.choose(grid);

@@ -20,30 +20,40 @@ namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
 /// Writes the weights of the relevant items, up to a common factor, and 0 for the others; returns the divisor of
-/// average precision. `keys` and `order` are scratch.
-template <class Team, class T, class R>
+/// average precision. `keys` and `order` are scratch. Weights are above 0 also where S is float and another one is
+/// 1e38 times as heavy.
+template <class Team, class T, class R, class S>
 [[nodiscard]] __device__ inline double share_relevant(const Team& team, const device_list<T, R>& items,
-                                                      std::size_t cutoff, bool attainable, double* w,
-                                                      double* keys, std::uint32_t* order) {
+                                                      std::size_t cutoff, bool attainable, S* w, S* keys,
+                                                      std::uint32_t* order) {
   const std::uint32_t n = items.size();
   const auto for_own = [&](auto body) {
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
   };
-  double heaviest = 0.0;
-  for_own([&](std::uint32_t i) {
-    w[i] = relevant_weight(items, i);
-    heaviest = fmax(heaviest, w[i]);
-  });
-  const double unit = unit_of(greatest(team, heaviest));
-  double total = 0.0;
-  for_own([&](std::uint32_t i) { total += w[i] *= unit; });
+  S total{0};
+  if (items.weighted()) {
+    double heaviest = 0.0;
+    for_own([&](std::uint32_t i) { heaviest = fmax(heaviest, relevant_weight(items, i)); });
+    const double unit = unit_of(greatest(team, heaviest));
+    for_own([&](std::uint32_t i) {
+      const double own = relevant_weight(items, i);
+      const S scaled = static_cast<S>(own * unit);
+      w[i] = own > 0.0 && !(scaled > S{0}) ? least_normal<S> : scaled;
+      total += w[i];
+    });
+  } else {
+    for_own([&](std::uint32_t i) {
+      w[i] = items.relevance(i) > R{0} ? S{1} : S{0};
+      total += w[i];
+    });
+  }
   if (attainable && cutoff > 0 && cutoff < n) {
     // The k greatest weights.
-    const falling_runs by_weight(team, n, keys, order, [&](std::uint32_t i) { return w[i]; });
-    total = 0.0;
-    for_own([&](std::uint32_t p) { total += p < cutoff ? by_weight.keys[p] : 0.0; });
+    const runs_of<S> by_weight(team, n, keys, order, [&](std::uint32_t i) { return w[i]; });
+    total = S{0};
+    for_own([&](std::uint32_t p) { total += p < cutoff ? by_weight.keys[p] : S{0}; });
   }
-  return sum(team, total);
+  return static_cast<double>(sum(team, total));
 }
 
 /// Of numbers in falling order the first ones alone.
@@ -56,13 +66,13 @@ struct share_of_greatest {
   }
 };
 
-/// average_precision of one list.
+/// average_precision of one list, of which weights and precisions are of the type of the scores.
 struct average_precision_list {
   std::size_t cutoff;
   bool attainable;
 
   template <class T>
-  static constexpr std::size_t item_bytes = 3 * sizeof(double) + 2 * sizeof(std::uint32_t);
+  static constexpr std::size_t item_bytes = 3 * sizeof(T) + 2 * sizeof(std::uint32_t);
 
   [[nodiscard]] static average_precision_list of(const metrics::average_precision& metric) {
     return {metric.cutoff, metric.over == metrics::average_precision_over::attainable};
@@ -72,9 +82,9 @@ struct average_precision_list {
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
                                              const device_sink<T>&, team_scratch scratch) const {
     const std::uint32_t n = items.size();
-    double* const w = scratch.take<double>(n);
-    double* const keys = scratch.take<double>(n);
-    double* const weights = scratch.take<double>(n);
+    T* const w = scratch.take<T>(n);
+    T* const keys = scratch.take<T>(n);
+    T* const weights = scratch.take<T>(n);
     std::uint32_t* const order = scratch.take<std::uint32_t>(n);
     std::uint32_t* const relevant = scratch.take<std::uint32_t>(n);
     const auto for_own = [&](auto body) {
@@ -83,11 +93,11 @@ struct average_precision_list {
     const double total = share_relevant(team, items, cutoff, attainable, w, keys, order);
     if (!(total > 0.0)) return 0.0;
 
-    const falling_runs runs = runs_of_scores(team, items, keys, order);
+    const runs_of<T> runs = runs_of_scores(team, items, keys, order);
     runs.sum_runs(team, weights, [&](std::uint32_t p) { return w[order[p]]; });
     scan_items(
         team, n, std::uint32_t{0},
-        [&](std::uint32_t p) { return std::uint32_t{w[order[p]] > 0.0 ? 1u : 0u}; },
+        [&](std::uint32_t p) { return std::uint32_t{w[order[p]] > T{0} ? 1u : 0u}; },
         [](std::uint32_t a, std::uint32_t b) { return a + b; },
         [&](std::uint32_t p, std::uint32_t up_to) { relevant[p] = up_to; });
     team.sync();
@@ -99,20 +109,19 @@ struct average_precision_list {
       const std::uint32_t above = begin > 0 ? relevant[begin - 1] : 0;
       const std::uint32_t inside = relevant[end - 1] - above;
       if (inside == 0) return;
-      precisions +=
-          weights[end - 1] * precision_at(p, begin, end, above, inside) / static_cast<double>(end - begin);
+      precisions += static_cast<double>(weights[end - 1] * precision_at<T>(p, begin, end, above, inside) /
+                                        static_cast<T>(end - begin));
     });
     return sum(team, precisions) / total;
   }
   /// The precision at position p of a run [begin, end) that holds `inside` relevant items, with `above` before it. A
   /// relevant item is equally often at each position of the run, and then each position before it holds another
   /// relevant item with the same probability.
-  [[nodiscard]] static __device__ double precision_at(std::uint32_t p, std::uint32_t begin, std::uint32_t end,
-                                                      std::uint32_t above, std::uint32_t inside) {
-    const double density =
-        end - begin > 1 ? static_cast<double>(inside - 1) / static_cast<double>(end - begin - 1) : 0.0;
-    return (static_cast<double>(above + 1) + density * static_cast<double>(p - begin)) /
-           static_cast<double>(p + 1);
+  template <class S>
+  [[nodiscard]] static __device__ S precision_at(std::uint32_t p, std::uint32_t begin, std::uint32_t end,
+                                                 std::uint32_t above, std::uint32_t inside) {
+    const S density = end - begin > 1 ? static_cast<S>(inside - 1) / static_cast<S>(end - begin - 1) : S{0};
+    return (static_cast<S>(above + 1) + density * static_cast<S>(p - begin)) / static_cast<S>(p + 1);
   }
 };
 
@@ -281,7 +290,8 @@ struct average_precision_steps {
         const std::uint32_t above = begin > 0 ? relevant[begin - 1] : 0;
         const std::uint32_t inside = relevant[end - 1] - above;
         if (inside == 0) return;
-        precisions += of.weights[list.first + end - 1] * metric.precision_at(p, begin, end, above, inside) /
+        precisions += of.weights[list.first + end - 1] *
+                      metric.template precision_at<double>(p, begin, end, above, inside) /
                       static_cast<double>(end - begin);
       });
       of.precisions.leave(team, list, tile, precisions);

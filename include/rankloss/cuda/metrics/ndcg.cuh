@@ -15,41 +15,46 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
 /// The discount of a position of which so many count.
+template <class S>
 struct counted_discount {
   std::uint32_t counted;
 
-  [[nodiscard]] __device__ double operator()(std::uint32_t position) const {
-    return position < counted ? 1.0 / log2(2.0 + static_cast<double>(position)) : 0.0;
+  [[nodiscard]] __device__ S operator()(std::uint32_t position) const {
+    return position < counted ? static_cast<S>(0.6931471805599453) / log_of(S{2} + static_cast<S>(position))
+                              : S{0};
   }
 };
 
 /// That of a position in a best order of n gains, of which equal ones are runs.
+template <class S>
 struct ideal_discount {
   bool of_runs;
-  counted_discount discount;
+  counted_discount<S> discount;
 
   [[nodiscard]] static __device__ ideal_discount of(const gain_options& gains, std::uint32_t n) {
     return {gains.how == ideal::competition_ranks, {counted_by(gains.cutoff, n)}};
   }
   template <class Runs>
-  [[nodiscard]] __device__ double operator()(const Runs& runs, std::uint32_t p) const {
+  [[nodiscard]] __device__ S operator()(const Runs& runs, std::uint32_t p) const {
     return discount(of_runs ? runs.begin(p) : p);
   }
 };
 
 /// The DCG of a best order of gains g. `keys` and `order` are scratch.
-template <class Team>
-[[nodiscard]] __device__ inline double best_dcg(const Team& team, const gain_options& gains, const double* g,
-                                                std::uint32_t n, double* keys, std::uint32_t* order) {
-  const ideal_discount discount = ideal_discount::of(gains, n);
-  const falling_runs runs(team, n, keys, order, [&](std::uint32_t i) { return g[i]; });
+template <class Team, class S>
+[[nodiscard]] __device__ inline double best_dcg(const Team& team, const gain_options& gains, const S* g,
+                                                std::uint32_t n, S* keys, std::uint32_t* order) {
+  const auto discount = ideal_discount<S>::of(gains, n);
+  const runs_of<S> runs(team, n, keys, order, [&](std::uint32_t i) { return g[i]; });
   double best = 0.0;
-  for (std::uint32_t p = team.rank(); p < n; p += team.size()) best += runs.keys[p] * discount(runs, p);
+  for (std::uint32_t p = team.rank(); p < n; p += team.size())
+    best += static_cast<double>(runs.keys[p] * discount(runs, p));
   return sum(team, best);
 }
 
@@ -70,20 +75,31 @@ struct ndcg_list {
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
                                              const device_sink<T>&, team_scratch scratch) const {
+    // Which gains are equal matters to competition ranks, and gains that are floats may become it.
+    if constexpr (!std::is_same_v<T, double>)
+      if (gains.how == ideal::competition_ranks) return compute<double>(team, items, scratch);
+    return compute<T>(team, items, scratch);
+  }
+
+ private:
+  /// With gains and discounts of type S.
+  template <class S, class Team, class T, class R>
+  [[nodiscard]] __device__ double compute(const Team& team, const device_list<T, R>& items,
+                                          team_scratch scratch) const {
     const std::uint32_t n = items.size();
-    double* const g = scratch.take<double>(n);
-    double* const keys = scratch.take<double>(n);
-    double* const sums = scratch.take<double>(n);
+    S* const g = scratch.take<S>(n);
+    S* const keys = scratch.take<S>(n);
+    S* const sums = scratch.take<S>(n);
     std::uint32_t* const order = scratch.take<std::uint32_t>(n);
     gains.fill(team, items, g);
     const double best = best_dcg(team, gains, g, n, keys, order);
     if (!(best > 0.0)) return 0.0;
-    const falling_runs runs = runs_of_scores(team, items, keys, order);
-    runs.sum_runs(team, sums, counted_discount{counted_by(gains.cutoff, n)});
+    const runs_of<S> runs = runs_of_scores(team, items, keys, order);
+    runs.sum_runs(team, sums, counted_discount<S>{counted_by(gains.cutoff, n)});
     double dcg = 0.0;
     for (std::uint32_t p = team.rank(); p < n; p += team.size()) {
       const std::uint32_t end = runs.end(p);
-      dcg += g[order[p]] * (sums[end - 1] / static_cast<double>(end - runs.begin(p)));
+      dcg += static_cast<double>(g[order[p]] * (sums[end - 1] / static_cast<S>(end - runs.begin(p))));
     }
     return sum(team, dcg) / best;
   }
@@ -123,7 +139,7 @@ struct ndcg_steps {
     template <class Team, class Put>
     __device__ run_sum scan_runs(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
                                  const grid_tile& tile, Put put, const run_sum& before) const {
-      const counted_discount discount{counted_by(metric.gains.cutoff, list.size())};
+      const counted_discount<double> discount{counted_by(metric.gains.cutoff, list.size())};
       const key* const keys = scores.keys[0] + list.first;
       return scan_items(
           team, tile.size(), run_sum::none(),
@@ -172,8 +188,9 @@ struct ndcg_steps {
     template <class Team>
     __device__ void operator()(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      of.best.leave(team, list, tile,
-                    of.falling.sum_own(team, list, tile, ideal_discount::of(metric.gains, list.size())));
+      of.best.leave(
+          team, list, tile,
+          of.falling.sum_own(team, list, tile, ideal_discount<double>::of(metric.gains, list.size())));
       of.runs.leave(team, list, tile,
                     of.scan_runs(
                         team, metric, list, tile, [](std::uint32_t, const run_sum&) {}, run_sum::none()));

@@ -14,13 +14,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
 /// The ranks of the positions [begin, end) of a list of n; the first position has rank n.
 [[nodiscard]] __device__ inline double mean_rank(std::uint32_t n, std::uint32_t begin, std::uint32_t end) {
-  return static_cast<double>(n) - 0.5 * (static_cast<double>(begin) + static_cast<double>(end) - 1.0);
+  return 0.5 * static_cast<double>((n - begin) + (n - end) + 1);
 }
 [[nodiscard]] __device__ inline double sum_of_ranks(std::uint32_t n, std::uint32_t begin, std::uint32_t end) {
   return static_cast<double>(end - begin) * mean_rank(n, begin, end);
@@ -145,9 +146,15 @@ struct projected_ranks_list {
           sums_(scratch.take<double>(n)),
           falling_(team, n, on.ascending, 1.0, score, x_, order_) {
       std::uint32_t* const from = scratch.take<std::uint32_t>(n);
-      on.with_rule(falling_, [&](const auto& rule) {
-        pool_adjacent(team, 0, n, rule, blocks_, softmax_, sums_, from);
-      });
+      bool pooled = false;
+      if constexpr (std::is_same_v<T, float>)
+        if (!on.entropic)
+          pooled = pool_by_whole_sums(team, falling_, projected_along::scores, on.scale, 1.0, blocks_, sums_,
+                                      from);
+      if (!pooled)
+        on.with_rule(falling_, [&](const auto& rule) {
+          pool_adjacent(team, 0, n, rule, blocks_, softmax_, sums_, from);
+        });
       if (on.entropic) for_own(team, [&](std::uint32_t p) { softmax_[p] = all().share(p); });
       team.sync();
     }

@@ -13,10 +13,13 @@
 #include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/cuda/ranks/rank.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
+#include <rankloss/detail/sigmoid/kernel_terms.hpp>
 #include <rankloss/ranks/sigmoid_ranks.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
@@ -59,9 +62,7 @@ struct sigmoid_ranks_list {
         order_[i] = i;
       }
       team.sync();
-      if (by_pairs_) return;
-      sort_falling(team, n, x_, order_);
-      (void)scan_sums<T>(team, x_, n, on.temperature, decay_, above_);
+      if (!by_pairs_) sort(team);
     }
 
     template <class Team, class Emit>
@@ -75,6 +76,25 @@ struct sigmoid_ranks_list {
       else
         scan_sums<T>(n_, decay_, above_).ranks(team, slopes_, keep);
       has_slopes_ = true;
+    }
+    /// The same, of which floats are right to some 1e-12 a neighbour: a cut bends by up to 6 per rank. By scans,
+    /// as sums over pairs of floats are within 1e-7.
+    template <class Team, class Emit>
+    __device__ void values_of_cuts(const Team& team, Emit emit) {
+      if constexpr (cut_terms == rankloss::detail::kernel_terms<T>::count) {
+        values(team, emit);
+      } else {
+        if (by_pairs_) {
+          by_pairs_ = false;
+          sort(team);
+        }
+        scan_sums<T, whole_list, cut_terms>(n_, decay_, above_)
+            .ranks_of_cuts(team, slopes_, weights_, [&](std::uint32_t p, const auto& rank, T slope) {
+              slopes_[p] = slope;
+              emit(order_[p], on_.rank(exact_value(rank), n_));
+            });
+        has_slopes_ = true;
+      }
     }
 
     template <class Team, class Emit>
@@ -110,6 +130,13 @@ struct sigmoid_ranks_list {
     }
 
    private:
+    static constexpr std::size_t cut_terms = rankloss::detail::kernel_terms<T>::cut_count;
+
+    template <class Team>
+    __device__ void sort(const Team& team) {
+      sort_falling(team, n_, x_, order_);
+      (void)scan_sums<T>(team, x_, n_, on_.temperature, decay_, above_);
+    }
     template <class Team, class Body>
     __device__ void for_own(const Team& team, Body body) const {
       for (std::uint32_t p = team.rank(); p < n_; p += team.size()) body(p);
@@ -138,8 +165,15 @@ struct sigmoid_ranks_steps {
 
   static constexpr bool pulls_after_values = true;  // for the sums of slopes
 
+  static constexpr std::size_t terms = rankloss::detail::kernel_terms<T>::count,
+                               cut_terms = rankloss::detail::kernel_terms<T>::cut_count;
+  struct no_tiles {
+    no_tiles(tile_arrays&, state_number<T>*, T*) {}
+  };
+
   score_order<T, R> order;
   sigmoid_tiles<T> sums;
+  std::conditional_t<terms == cut_terms, no_tiles, sigmoid_tiles<T, cut_terms>> cut_sums;
   T *slopes, *weights;  ///< [items] by position: sums of slopes; the input, less its centre
   tile_sums mass, moment;
   list_numbers* lists;  ///< [lists]
@@ -147,6 +181,7 @@ struct sigmoid_ranks_steps {
   explicit sigmoid_ranks_steps(tile_arrays& from)
       : order(from),
         sums(from),
+        cut_sums(from, sums.decay, sums.above),
         slopes(from.of_items<T>()),
         weights(from.of_items<T>()),
         mass(from),
@@ -156,22 +191,48 @@ struct sigmoid_ranks_steps {
   template <class Grid>
   void prepare(const Grid& grid, const sigmoid_ranks_list& on) const {
     sort_by_bounded_score(grid, order);
-    grid.tiles("sigmoid_ranks: sum_exponentials", sum_exponentials{on, *this});
-    grid.lists("sigmoid_ranks: hand_on", hand_on{*this});
+    sum_up<terms>(grid, on);
   }
   template <class Grid, class Emit>
   void values(const Grid& grid, const sigmoid_ranks_list& on, const Emit& emit) const {
     grid.tiles("sigmoid_ranks: find_ranks", find_ranks<Emit>{on, *this, emit});
+  }
+  /// Both, of ranks at which a cut bends.
+  template <class Grid, class Emit>
+  void values_of_cuts(const Grid& grid, const sigmoid_ranks_list& on, const Emit& emit) const {
+    if constexpr (terms == cut_terms) {
+      prepare(grid, on);
+      values(grid, on, emit);
+    } else {
+      sort_by_bounded_score(grid, order);
+      sum_up<cut_terms>(grid, on);
+      grid.tiles("sigmoid_ranks: find_ranks", find_ranks_of_cuts<Emit>{on, *this, emit});
+    }
   }
   template <class Grid, class Input, class Emit>
   void pull(const Grid& grid, const sigmoid_ranks_list& on, const Input& input, const Emit& emit) const {
     grid.tiles("sigmoid_ranks: sum_moments", sum_moments<Input>{*this, input});
     grid.lists("sigmoid_ranks: find_centre", find_centre<Input>{*this, input});
     grid.tiles("sigmoid_ranks: sum_pulls", sum_pulls<Input>{*this, input});
-    grid.lists("sigmoid_ranks: hand_on", hand_on{*this});
+    grid.lists("sigmoid_ranks: hand_on", hand_on<terms>{*this});
     grid.tiles("sigmoid_ranks: pull_scores", pull_scores<Emit>{on, *this, emit});
   }
 
+  /// The sums by so many terms.
+  template <std::size_t K>
+  [[nodiscard]] RANKLOSS_HOST_DEVICE const auto& sums_by() const {
+    if constexpr (K == terms)
+      return sums;
+    else
+      return cut_sums;
+  }
+  template <std::size_t K, class Grid>
+  void sum_up(const Grid& grid, const sigmoid_ranks_list& on) const {
+    grid.tiles("sigmoid_ranks: sum_exponentials", sum_exponentials<K>{on, *this});
+    grid.lists("sigmoid_ranks: hand_on", hand_on<K>{*this});
+  }
+
+  template <std::size_t K>
   struct sum_exponentials {
     sigmoid_ranks_list on;
     sigmoid_ranks_steps of;
@@ -179,18 +240,20 @@ struct sigmoid_ranks_steps {
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const auto onward = of.sums.fill_decays(team, list, tile, on.temperature,
-                                              [&](std::uint32_t p) { return of.order.score(list, p); });
-      of.sums.sum_tile(team, list, tile, onward, [](std::uint32_t) { return number<state_number<T>>(1.0); });
+      const auto& sums = of.template sums_by<K>();
+      const auto onward = sums.fill_decays(team, list, tile, on.temperature,
+                                           [&](std::uint32_t p) { return of.order.score(list, p); });
+      sums.sum_tile(team, list, tile, onward, [](std::uint32_t) { return number<state_number<T>>(1.0); });
     }
   };
 
+  template <std::size_t K>
   struct hand_on {
     sigmoid_ranks_steps of;
 
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
-      of.sums.hand_on(team, list);
+      of.template sums_by<K>().hand_on(team, list);
     }
   };
 
@@ -208,6 +271,25 @@ struct sigmoid_ranks_steps {
         own[i] = slope;
         emit(list, of.order.item(list, tile.begin + i), on.rank(exact_value(rank), list.size()));
       });
+    }
+  };
+
+  template <class Emit>
+  struct find_ranks_of_cuts {
+    sigmoid_ranks_list on;
+    sigmoid_ranks_steps of;
+    Emit emit;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const std::size_t begin = list.first + tile.begin;
+      T* const own = of.slopes + begin;
+      of.cut_sums.sums(list, tile)
+          .ranks_of_cuts(team, own, of.weights + begin, [&](std::uint32_t i, const auto& rank, T slope) {
+            own[i] = slope;
+            emit(list, of.order.item(list, tile.begin + i), on.rank(exact_value(rank), list.size()));
+          });
     }
   };
 

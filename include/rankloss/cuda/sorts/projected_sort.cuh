@@ -123,9 +123,15 @@ struct projected_sort_list {
           sums_(scratch.take<double>(n)),
           falling_(team, n, on.scores_fall(), on.unit(), score, x_, order_) {
       std::uint32_t* const from = scratch.take<std::uint32_t>(n);
-      on.with_rule(falling_,
-                   [&](const auto& rule) { pool_adjacent(team, 0, n, rule, blocks_, shares_, sums_, from); });
-      for_own(team, [&](std::uint32_t p) { shares_[p] = on.share(falling_, blocks_, p); });
+      bool pooled = false;
+      if constexpr (std::is_same_v<T, float>)
+        if (!on.entropic)
+          pooled = pool_by_whole_sums(team, falling_, projected_along::steps, 1.0 / on.step, 0.25 * on.step,
+                                      blocks_, sums_, from);
+      if (!pooled)
+        on.with_rule(falling_, [&](const auto& rule) {
+          pool_adjacent(team, 0, n, rule, blocks_, shares_, sums_, from);
+        });
       team.sync();
     }
 
@@ -136,12 +142,14 @@ struct projected_sort_list {
 
     template <class Team, class Emit>
     __device__ void pull(const Team& team, const double* c, Emit emit) const {
+      find_shares(team);
       sum_blocks(team, [&](std::uint32_t p) { return c[p]; });
       for_own(team, [&](std::uint32_t p) { emit(falling_.item(p), shares_[p] * of_block(p)); });
       team.sync();
     }
     template <class Team, class Emit>
     __device__ void push(const Team& team, const double* c, Emit emit) const {
+      find_shares(team);
       sum_blocks(team, [&](std::uint32_t p) { return shares_[p] * c[falling_.item(p)]; });
       for_own(team, [&](std::uint32_t p) { emit(p, of_block(p)); });
       team.sync();
@@ -151,6 +159,10 @@ struct projected_sort_list {
     template <class Team, class Body>
     __device__ void for_own(const Team& team, Body body) const {
       for (std::uint32_t p = team.rank(); p < n_; p += team.size()) body(p);
+    }
+    template <class Team>
+    __device__ void find_shares(const Team& team) const {
+      for_own(team, [&](std::uint32_t p) { shares_[p] = on_.share(falling_, blocks_, p); });
     }
     template <class Team, class X>
     __device__ void sum_blocks(const Team& team, X x) const {

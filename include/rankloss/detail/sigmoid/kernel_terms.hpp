@@ -15,6 +15,12 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 inline constexpr std::array<double, 10> sigmoid_10{
     0.9999999663218058,  -0.9999927367099676, 0.9997407557519792, -0.9963730029571488, 0.9737103062064862,
     -0.8866870239144095, 0.6842924427021907,  -0.394141217107043, 0.14360062781159563, -0.024150118105488883};
+// sigmoid_16: largest error 8.4e-13, sum of magnitudes 11.3
+inline constexpr std::array<double, 16> sigmoid_16{
+    0.9999999999991555, -0.9999999995459642,  0.9999999594440216,   -0.9999985643393791,
+    0.9999731933646061, -0.9996952760295473,  0.9977036377429389,   -0.9878709616477265,
+    0.9533120305939146, -0.8651209457097244,  0.7002171860406318,   -0.4744689851938383,
+    0.2509226150982578, -0.09513815184663595, 0.022705809073381343, -0.002541547044091828};
 // slope_10: largest error 2.6e-07, sum of magnitudes 27.9
 inline constexpr std::array<double, 10> slope_10{
     0.9999997353822991,  -1.9999424498338587, 2.9979276128916177,  -3.9707075359121493, 4.784942918754918,
@@ -110,6 +116,8 @@ struct kernel_terms {
   static constexpr std::size_t count = 10;                        ///< terms of ranks and slopes
   static constexpr std::size_t hessian_count = 12;                ///< terms of the Hessian
   static constexpr const auto& sigmoid = sigmoid_10;              ///< sigmoid(-d)
+  static constexpr std::size_t cut_count = 16;                    ///< terms of ranks at which a cut bends
+  static constexpr const auto& cut_sigmoid = sigmoid_16;          ///< sigmoid(-d), of such ranks
   static constexpr const auto& slope = slope_10;                  ///< sigmoid'(d)
   static constexpr const auto& softplus = softplus_10;            ///< log(1 + exp(-d))
   static constexpr const auto& curvature = curvature_12;          ///< -sigmoid''(d)
@@ -121,6 +129,8 @@ struct kernel_terms<double> {
   static constexpr std::size_t count = 22;
   static constexpr std::size_t hessian_count = 22;
   static constexpr const auto& sigmoid = sigmoid_22;
+  static constexpr std::size_t cut_count = 22;
+  static constexpr const auto& cut_sigmoid = sigmoid_22;
   static constexpr const auto& slope = slope_22;
   static constexpr const auto& softplus = softplus_22;
   static constexpr const auto& curvature = curvature_22;
