@@ -63,20 +63,23 @@ template <class... Losses>
 struct weighted_sum_engine {
   using loss_type = weighted_sum<Losses...>;
 
-  template <class Batch>
+  /// @param products  none, or what forms products of matrices
+  template <class Batch, class... Products>
   requires(has_lines<Batch> && (has_engine<Losses, Batch> && ...)) [[nodiscard]] static std::size_t
-      scratch_bytes(const loss_type& loss, const Batch& batch) {
+      scratch_bytes(const loss_type& loss, const Batch& batch, const Products&... products) {
     std::size_t most = 0;
     for_each(loss, [&](const auto& term) {
-      most = std::max(most, engine_of<decltype(term)>::scratch_bytes(term.loss, batch));
+      most = std::max(most, engine_of<decltype(term)>::scratch_bytes(term.loss, batch, products...));
     });
     return plan(batch).bytes + most;
   }
 
-  template <class Batch, class Outputs>
-  static void run(const loss_type& loss, const Batch& batch, const Outputs& out, context& ctx) {
+  template <class Batch, class Outputs, class... Products>
+  requires(sizeof...(Products) <= 1) static void run(const loss_type& loss, const Batch& batch,
+                                                     const Outputs& out, context& ctx,
+                                                     Products&... products) {
     const plan to(batch);
-    ctx.reserve(ctx.held() + scratch_bytes(loss, batch));
+    ctx.reserve(ctx.held() + scratch_bytes(loss, batch, products...));
     void* const memory = ctx.scratch(to.bytes);
     const cudaStream_t stream = ctx.stream();
     double* const value = scratch_plan::at<double>(memory, to.value);
@@ -90,7 +93,7 @@ struct weighted_sum_engine {
       const scratch_behind rest(ctx, to.bytes);
       for_each(loss, [&](const auto& term) {
         own.scale = rankloss::detail::held_as<double>(term.weight * out.scale);
-        engine_of<decltype(term)>::run(term.loss, batch, own, ctx);
+        engine_of<decltype(term)>::run(term.loss, batch, own, ctx, products...);
         launch("add_term_values", add_term_values<term_values>,
                static_cast<unsigned>(std::max<std::size_t>(1, (lines + reduce_threads - 1) / reduce_threads)),
                reduce_threads, 0, stream,

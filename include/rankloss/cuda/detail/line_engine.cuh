@@ -48,12 +48,6 @@ struct line_engine : embedding_engine<Loss, Lines>, matrix_line_engine<Loss, Lin
   template <class T, class Products>
   static void run(const Loss& loss, const embedding_batch<T>& batch, const embedding_outputs<T>& out,
                   context& ctx, Products& products, std::size_t most_rows = 0) {
-    using lines_type = Lines<T>;
-    static_assert(
-        requires(const lines_type& lines, const typename lines_type::slope& slope) {
-          lines.largest_slope(slope);
-        },
-        "rankloss: this loss has no kernel over products that another library forms; call evaluate without it");
     run_prefixes(
         batch, out, ctx,
         [&](const embedding_batch<T>& own) { return on_embeddings::scratch_bytes(loss, own, products); },

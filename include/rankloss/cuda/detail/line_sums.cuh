@@ -6,6 +6,7 @@
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/device_span.hpp>
 #include <rankloss/detail/base/host_device.hpp>
+#include <rankloss/distance.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,12 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 /// exp(-x) for x >= 0 in numbers of type T.
 [[nodiscard]] __device__ inline float exp_minus(float x) { return expf(-fmaxf(x, 0.0f)); }
 [[nodiscard]] __device__ inline double exp_minus(double x) { return exp(-fmax(x, 0.0)); }
+
+/// Not below any derivative of a distance of floats: the next one below a cosine of 1 has the Euclidean distance
+/// 2^-11.5.
+[[nodiscard]] __device__ inline double steepest_of(distance kind) {
+  return kind == distance::cosine ? 1.0 : kind == distance::euclidean ? 2897.0 : 2.0;
+}
 
 enum class pair_kind { none, negative, positive };
 
