@@ -213,22 +213,25 @@ template <class Loss>
     for (std::size_t j = 0; j < m; ++j)
       for (std::size_t k = 0; k < d; ++k)
         similarity[i * m + j] += unit(in.x, row_lengths, i, k) * unit(other, column_lengths, j, k);
-  (void)rankloss::evaluate(loss,
-                           rankloss::similarity_batch<double, double>{.similarity = similarity,
-                                                                      .rows = n,
-                                                                      .columns = m,
-                                                                      .matches = in.matches,
-                                                                      .row_classes = in.row_classes,
-                                                                      .column_classes = other_classes,
-                                                                      .mask = in.mask,
-                                                                      .without_diagonal = in.without_diagonal,
-                                                                      .extra_columns = in.extra_columns,
-                                                                      .row_ids = in.row_ids,
-                                                                      .column_ids = in.column_ids,
-                                                                      .row_weights = in.row_weights,
-                                                                      .column_weights = in.column_weights,
-                                                                      .reduction = in.reduction},
-                           {.gradient = slopes, .scale = scale});
+  (void)rankloss::evaluate(
+      loss,
+      rankloss::similarity_batch<double, double>{.similarity = similarity,
+                                                 .rows = n,
+                                                 .columns = m,
+                                                 .matches = in.matches,
+                                                 .row_classes = in.row_classes,
+                                                 .column_classes = other_classes,
+                                                 .mask = in.mask,
+                                                 .without_diagonal = in.without_diagonal,
+                                                 .extra_columns = in.extra_columns,
+                                                 .row_ids = in.row_ids,
+                                                 .column_ids = in.column_ids,
+                                                 .row_probabilities = in.row_probabilities,
+                                                 .column_probabilities = in.column_probabilities,
+                                                 .row_weights = in.row_weights,
+                                                 .column_weights = in.column_weights,
+                                                 .reduction = in.reduction},
+      {.gradient = slopes, .scale = scale});
   rounding_bounds found{std::vector<double>(n * d), std::vector<double>(m * d)};
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < m; ++j) {
@@ -336,8 +339,10 @@ void packed_with_all_options() {
     for (const auto kind : {rankloss::distance::cosine, rankloss::distance::squared_euclidean})
       agrees(contrastive{.distance = kind, .form = rankloss::contrastive_form::half_square});
   }
-  SECTION("a sum of losses") {
+  SECTION("probabilities, also of a sum of losses") {
     using rankloss::weighted;
+    cuda_support::give_probabilities(in, 35, 40, 1e-4, 2);
+    packed_agrees<E>(info_nce{.temperature = 0.4}, in, on, {.panel_rows = 64});
     packed_agrees<E>(rankloss::weighted_sum<info_nce, circle>{weighted{2.0, info_nce{.temperature = 0.4}},
                                                               weighted{0.5, circle{.gamma = 8.0}}},
                      in, on, {}, 1e-5);

@@ -93,11 +93,13 @@ struct embedding_batch {
   device_indices column_classes{};   ///< [columns] class id
   device_flags mask{};               ///< [rows, columns] zero: the pair takes no part; empty: all do
   bool without_diagonal = false;     ///< pairs (i, i) take no part; for as many columns as rows
-  bool extra_columns = false;     ///< columns behind the first `rows` match by index no row: more negatives
-  device_indices row_ids{};       ///< [rows] id of the item that the row matches
-  device_indices column_ids{};    ///< [columns] id of the item that the column holds
-  device_reals row_weights{};     ///< [rows] >= 0, finite; empty: all 1
-  device_reals column_weights{};  ///< [columns] >= 0, finite; empty: all 1
+  bool extra_columns = false;   ///< columns behind the first `rows` match by index no row: more negatives
+  device_indices row_ids{};     ///< [rows] id of the item that the row matches
+  device_indices column_ids{};  ///< [columns] id of the item that the column holds
+  device_reals row_probabilities{};     ///< [rows] of being sampled, from 1e-300 to 1
+  device_reals column_probabilities{};  ///< [columns] of being sampled, from 1e-300 to 1
+  device_reals row_weights{};           ///< [rows] >= 0, finite; empty: all 1
+  device_reals column_weights{};        ///< [columns] >= 0, finite; empty: all 1
   rankloss::reduction reduction = rankloss::reduction::mean;
 };
 
@@ -124,6 +126,7 @@ void check_call(const Loss& loss, const embedding_batch<T>& batch, const embeddi
   rankloss::validate(loss);
   check_option_gradients<Loss>(out);
   check_shape(batch, out);
+  check_probabilities<Loss>(batch);
 }
 
 }  // namespace detail

@@ -31,6 +31,10 @@ template <class T>
 [[nodiscard]] std::size_t columns_of(const embedding_batch<T>& batch) noexcept {
   return compares_with_itself(batch) ? batch.rows : batch.columns;
 }
+template <class T>
+[[nodiscard]] const device_reals& column_probabilities_of(const embedding_batch<T>& batch) noexcept {
+  return compares_with_itself(batch) ? batch.row_probabilities : batch.column_probabilities;
+}
 /// Whether pairs match by index, and not by matches or by class.
 template <class T>
 [[nodiscard]] bool by_index(const embedding_batch<T>& batch) noexcept {
@@ -84,8 +88,10 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
         rows == 0 || !by_index(batch),
         "column_embeddings: none given, and no matches or classes, expected columns, or classes of rows that "
         "are compared with themselves");
-    require(batch.column_classes.empty() && batch.column_ids.empty(),
-            "column_classes, column_ids: given without column_embeddings, expected those of the rows alone");
+    require(
+        batch.column_classes.empty() && batch.column_ids.empty() && batch.column_probabilities.empty(),
+        "column_classes, column_ids, column_probabilities: given without column_embeddings, expected those of "
+        "the rows alone");
     require(out.column_gradient.empty(),
             "column_gradient: given without column_embeddings, expected row_gradient alone");
     require(batch.column_stride == 0, "column_stride: ", batch.column_stride,
@@ -143,6 +149,8 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
   };
   check_weights("row_weights", batch.row_weights, rows, "row");
   check_weights("column_weights", batch.column_weights, columns, "column");
+  check_weights("row_probabilities", batch.row_probabilities, rows, "row");
+  check_weights("column_probabilities", batch.column_probabilities, columns, "column");
 }
 
 }  // namespace detail

@@ -57,4 +57,47 @@ struct line_engine : embedding_engine<Loss, Lines>, matrix_line_engine<Loss, Lin
   }
 };
 
+/// The engine of a loss that corrects for how items were sampled, by other lines where their probabilities are given.
+template <class Loss, template <class> class Lines, template <class> class SampledLines>
+struct sampled_line_engine {
+  using plain = line_engine<Loss, Lines>;
+  using sampled = line_engine<Loss, SampledLines>;
+
+  template <class Batch, class... Products>
+  requires requires(const Loss& loss, const Batch& batch, const Products&... products) {
+    plain::scratch_bytes(loss, batch, products...);
+  }
+  [[nodiscard]] static std::size_t scratch_bytes(const Loss& loss, const Batch& batch,
+                                                 const Products&... products) {
+    return is_sampled(batch) ? sampled::scratch_bytes(loss, batch, products...)
+                             : plain::scratch_bytes(loss, batch, products...);
+  }
+  template <class Batch, class Outputs, class... Products>
+  requires requires(const Loss& loss, const Batch& batch, const Outputs& out, context& ctx,
+                    Products&&... products) {
+    plain::run(loss, batch, out, ctx, products...);
+  }
+  static void run(const Loss& loss, const Batch& batch, const Outputs& out, context& ctx,
+                  Products&&... products) {
+    if (is_sampled(batch))
+      sampled::run(loss, batch, out, ctx, products...);
+    else
+      plain::run(loss, batch, out, ctx, products...);
+  }
+  template <class Batch, class Outputs>
+  static void run_in_panels(const Loss& loss, const Batch& batch, const Outputs& out, context& ctx,
+                            std::size_t height) {
+    if (is_sampled(batch))
+      sampled::run_in_panels(loss, batch, out, ctx, height);
+    else
+      plain::run_in_panels(loss, batch, out, ctx, height);
+  }
+
+ private:
+  template <class Batch>
+  [[nodiscard]] static bool is_sampled(const Batch& batch) noexcept {
+    return !batch.row_probabilities.empty() || !batch.column_probabilities.empty();
+  }
+};
+
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

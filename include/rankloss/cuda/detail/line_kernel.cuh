@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(product_threads)
       const std::size_t i = row + own_row() + r;
       if (i < task.rows)
         slopes[(i - first_row) * task.columns + j] =
-            pair_slope(task, lines, of_lines[i], of_lines[task.rows + j], task.kind(i, j), own[r][c]);
+            pair_slope(task, lines, of_lines[i], of_lines[task.rows + j], task.kind(i, j), own[r][c], i, j);
     }
   }
 }
@@ -97,6 +97,9 @@ __global__ void __launch_bounds__(product_threads)
 ///     slope_of(slope, score, positive)
 ///                              d(value) / d(similarity) through one line
 ///     largest_slope(slope)     not below any of those, of either sign
+///
+/// A loss that takes weights of items has `weights`, which are set before kernels are given the lines. It may ask a
+/// segment for log_weight(k) and log_unit(), and slope_of has the logarithm of the item's as its last parameter.
 template <class Loss, template <class> class Lines>
 struct embedding_engine : private panel_engine<Loss, Lines> {
   template <class T>
@@ -126,10 +129,12 @@ struct embedding_engine : private panel_engine<Loss, Lines> {
                             const embedding_outputs<T>& out, context& ctx, std::size_t height) {
     using lines_type = Lines<T>;
     const plan<T> to(batch, height);
-    const lines_type lines = lines_type::of(loss, !by_index(batch), !out.temperature_gradient.empty());
+    lines_type lines = lines_type::of(loss, !by_index(batch), !out.temperature_gradient.empty());
     void* const memory = ctx.scratch(to.bytes);
     const cudaStream_t stream = ctx.stream();
     const std::size_t rows = batch.rows, columns = to.columns, d = batch.dimension;
+    to.places.weigh_items(lines, batch.row_probabilities, column_probabilities_of(batch), rows, columns,
+                          memory, stream);
 
     const embedding_side<T> row_side = to.row_side.side(memory, batch, false, d);
     const embedding_side<T> column_side = to.self ? row_side : to.column_side.side(memory, batch, true, d);

@@ -137,7 +137,7 @@ __global__ void __launch_bounds__(product_threads)
     for (unsigned r = first; r < rows; r += row_step) {
       const T row_inverse = packed ? row_inverses[r] : T{1};
       const T slope = pair_slope(task, lines, *of_row, of_column, kind_of_row(row + r),
-                                 panel.similarity(*from, row_inverse, column_inverse));
+                                 panel.similarity(*from, row_inverse, column_inverse), row + r, j);
       if constexpr (packed)
         *to = rounded<E>(slope * (row_inverse * factor));
       else
@@ -235,10 +235,12 @@ struct panel_engine {
     using task_type = line_task<lines_type, T, E>;
     constexpr bool packed = is_packed<T, E>;
     const panel_plan<lines_type, T, E> to(batch, most_rows, Products::workspace_bytes);
-    const lines_type lines = lines_type::of(loss, !by_index(batch), !out.temperature_gradient.empty());
+    lines_type lines = lines_type::of(loss, !by_index(batch), !out.temperature_gradient.empty());
     void* const memory = ctx.scratch(to.bytes);
     const cudaStream_t stream = ctx.stream();
     const std::size_t rows = batch.rows, columns = to.columns, d = batch.dimension;
+    to.places.weigh_items(lines, batch.row_probabilities, column_probabilities_of(batch), rows, columns,
+                          memory, stream);
     auto bound = products.bind(stream, to.template at<void>(memory, to.workspace));
 
     const embedding_side<T, E> row_side = to.row_side.side(memory, batch, false, to.vector_apart);
