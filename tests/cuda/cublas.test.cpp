@@ -187,11 +187,29 @@ struct rounding_bounds {
 template <class Loss>
 [[nodiscard]] rounding_bounds bounds_of(const Loss& loss, const host_embeddings<float>& in, double share,
                                         double scale) {
+  using rankloss::directions;
+  const bool projection = in.similarity == rankloss::similarity::projection;
+  directions over = directions::both;
+  if constexpr (requires { loss.over; }) {
+    over = loss.over;
+    if (projection && over == directions::both) {
+      Loss one = loss;
+      one.over = directions::rows;
+      rounding_bounds both = bounds_of(one, in, 0.5 * share, scale);
+      one.over = directions::columns;
+      const rounding_bounds columns = bounds_of(one, in, 0.5 * share, scale);
+      for (std::size_t k = 0; k < both.dx.size(); ++k) both.dx[k] += columns.dx[k];
+      for (std::size_t k = 0; k < both.dy.size(); ++k) both.dy[k] += columns.dy[k];
+      return both;
+    }
+  }
   const std::size_t n = in.rows, m = in.all_columns(), d = in.dimension;
   const bool cosine = in.similarity == rankloss::similarity::cosine;
-  const auto lengths = [&](const std::vector<float>& numbers, std::size_t count) {
+  const bool row_units = cosine || (projection && over == directions::columns);
+  const bool column_units = cosine || (projection && over == directions::rows);
+  const auto lengths = [&](const std::vector<float>& numbers, std::size_t count, bool units) {
     std::vector<double> found(count, 1.0);
-    for (std::size_t i = 0; i < count && cosine; ++i) {
+    for (std::size_t i = 0; i < count && units; ++i) {
       double square = 0.0;
       for (std::size_t k = 0; k < d; ++k)
         square += static_cast<double>(numbers[i * d + k]) * static_cast<double>(numbers[i * d + k]);
@@ -200,7 +218,8 @@ template <class Loss>
     return found;
   };
   const std::vector<float>& other = in.self() ? in.x : in.y;
-  const std::vector<double> row_lengths = lengths(in.x, n), column_lengths = lengths(other, m);
+  const std::vector<double> row_lengths = lengths(in.x, n, row_units),
+                            column_lengths = lengths(other, m, column_units);
   const auto unit = [&](const std::vector<float>& numbers, const std::vector<double>& by, std::size_t i,
                         std::size_t k) {
     return by[i] > 0.0 ? static_cast<double>(numbers[i * d + k]) / by[i] : 0.0;
@@ -235,11 +254,12 @@ template <class Loss>
   rounding_bounds found{std::vector<double>(n * d), std::vector<double>(m * d)};
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < m; ++j) {
-      const double s = cosine ? similarity[i * m + j] : 0.0, slope = share * std::abs(slopes[i * m + j]);
+      const double s = similarity[i * m + j], slope = share * std::abs(slopes[i * m + j]);
       for (std::size_t k = 0; k < d; ++k) {
         const double u = unit(in.x, row_lengths, i, k), v = unit(other, column_lengths, j, k);
-        if (row_lengths[i] > 0.0) found.dx[i * d + k] += slope * std::abs(v - s * u) / row_lengths[i];
-        if (column_lengths[j] > 0.0) found.dy[j * d + k] += slope * std::abs(u - s * v) / column_lengths[j];
+        const double of_row = row_units ? v - s * u : v, of_column = column_units ? u - s * v : u;
+        if (row_lengths[i] > 0.0) found.dx[i * d + k] += slope * std::abs(of_row) / row_lengths[i];
+        if (column_lengths[j] > 0.0) found.dy[j * d + k] += slope * std::abs(of_column) / column_lengths[j];
       }
     }
   if (in.self())
@@ -301,6 +321,15 @@ void packed_with_all_options() {
     in.similarity = rankloss::similarity::dot;
     packed_agrees<E>(info_nce{.temperature = 2.0}, in, on);
     packed_agrees<E>(siglip{.temperature = 2.0, .bias = 1.0}, in, on);
+  }
+  SECTION("projections") {
+    in.similarity = rankloss::similarity::projection;
+    for (float& x : in.x) x *= 0.3f;
+    for (const auto over :
+         {rankloss::directions::both, rankloss::directions::rows, rankloss::directions::columns}) {
+      packed_agrees<E>(info_nce{.temperature = 2.0, .over = over}, in, on, {.sloped_columns = 9});
+      packed_agrees<E>(cmpm{.temperature = 2.0, .over = over}, in, on, {.panel_rows = 64});
+    }
   }
   SECTION("classes") {
     give_classes(in, 6, 3);

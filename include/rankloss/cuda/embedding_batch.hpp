@@ -84,7 +84,7 @@ struct embedding_batch {
   std::size_t dimension = 0;
   std::size_t row_stride = 0;     ///< components from a row to the next; 0: dimension
   std::size_t column_stride = 0;  ///< components from a column to the next; 0: dimension
-  rankloss::similarity similarity = rankloss::similarity::cosine;  ///< cosine or dot
+  rankloss::similarity similarity = rankloss::similarity::cosine;
   rankloss::indices
       prefixes{};  ///< [prefixes] in the memory of the host, from 1 to dimension; empty: the dimension
   rankloss::reals prefix_weights{};  ///< [prefixes] in the memory of the host, >= 0, finite; empty: all 1
@@ -152,7 +152,7 @@ template <class Loss, score T>
 ///   `scratch_bytes`.
 /// - The similarities are formed tile by tile, and never in memory. For gradients, panels of slopes are.
 /// - Time: one product of rows x columns x dimension for the value, two where the loss looks at positives a
-///   second time; three more for the gradients.
+///   second time; three more for the gradients. All that twice for projections over both directions.
 /// - Scratch: O((rows + columns) dimension).
 /// - Products and exponentials are of T; sums over lines are of doubles. Results are the same bits on every
 ///   run, on every stream.

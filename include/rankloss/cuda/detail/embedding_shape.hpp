@@ -7,6 +7,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/loss.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,19 @@ template <class T>
 template <class T>
 [[nodiscard]] const device_reals& column_probabilities_of(const embedding_batch<T>& batch) noexcept {
   return compares_with_itself(batch) ? batch.row_probabilities : batch.column_probabilities;
+}
+/// Whether vectors of a side are taken with length 1. Lists of projections are not, and their items are.
+template <class T>
+[[nodiscard]] bool takes_unit_vectors(const embedding_batch<T>& batch, bool columns,
+                                      directions over) noexcept {
+  if (batch.similarity == similarity::projection)
+    return columns ? over == directions::rows : over == directions::columns;
+  return batch.similarity == similarity::cosine;
+}
+/// Whether similarities are others for rows than for columns.
+template <class T>
+[[nodiscard]] bool differs_by_direction(const embedding_batch<T>& batch, directions over) noexcept {
+  return batch.similarity == similarity::projection && over == directions::both;
 }
 /// Whether pairs match by index, and not by matches or by class.
 template <class T>
@@ -81,8 +95,6 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
   require(d > 0 || rows == 0, "dimension: 0, expected at least 1");
   require(columns == 0 || d == 0 || self || !batch.column_embeddings.empty(), "columns: ", columns,
           " without column_embeddings, expected them, or 0: the rows are compared with themselves");
-  require(batch.similarity != similarity::projection,
-          "similarity: projection has no kernel, expected cosine or dot");
   if (self) {
     require(
         rows == 0 || !by_index(batch),
@@ -94,6 +106,8 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
         "the rows alone");
     require(out.column_gradient.empty(),
             "column_gradient: given without column_embeddings, expected row_gradient alone");
+    require(batch.similarity != similarity::projection,
+            "similarity: projection of rows onto themselves, expected column_embeddings");
     require(batch.column_stride == 0, "column_stride: ", batch.column_stride,
             " without column_embeddings, expected none");
   } else {

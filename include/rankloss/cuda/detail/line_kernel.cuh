@@ -136,8 +136,9 @@ struct embedding_engine : private panel_engine<Loss, Lines> {
     to.places.weigh_items(lines, batch.row_probabilities, column_probabilities_of(batch), rows, columns,
                           memory, stream);
 
-    const embedding_side<T> row_side = to.row_side.side(memory, batch, false, d);
-    const embedding_side<T> column_side = to.self ? row_side : to.column_side.side(memory, batch, true, d);
+    const embedding_side<T> row_side = to.row_side.side(memory, batch, false, d, loss.over);
+    const embedding_side<T> column_side =
+        to.self ? row_side : to.column_side.side(memory, batch, true, d, loss.over);
     const auto prepare = [&](const embedding_side<T>& side) {
       if (side.count > 0)
         launch("prepare_vectors", prepare_vectors<T, T>, blocks_for(side.count, vectors_of_block),
@@ -191,7 +192,7 @@ struct embedding_engine : private panel_engine<Loss, Lines> {
       if (count > 0)
         launch("commit_vectors", commit_vectors<T, T>, blocks_for(count, vectors_of_block),
                vectors_of_block * warp_size, 0, stream, side, sums, std::size_t{0}, count, gradient.data(),
-               out.scale, out.update == update::add ? 1u : 0u, task.bad, nullptr);
+               out.scale, out.update == update::add ? 1u : 0u, task.bad, nullptr, 1.0);
     };
     commit(row_side, row_sums, row_slopes, out.row_gradient);
     if (!to.self) commit(column_side, column_sums, column_slopes, out.column_gradient);

@@ -123,13 +123,16 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
     largest[of_columns] = greatest(team, largest[of_columns]);
   }
   if (task.self) largest[1] = largest[0];
-  if (task.check && task.batch.similarity == similarity::dot) {
+  if (task.check && task.batch.similarity != similarity::cosine) {
     // By halves of the exponent, so that the product itself cannot overflow, and twice as far as the exact
     // sum may reach, so that neither its rounding nor a difference of two overflows.
     const double reach = 2.0 * static_cast<double>(task.batch.dimension > 0 ? task.batch.dimension : 1);
     const double most = static_cast<double>(greatest_number<typename Task::score_type>) / reach;
-    const bool fits =
-        largest[0] <= most / fmax(1.0, largest[1]) && largest[1] <= most / fmax(1.0, largest[0]);
+    const bool is_dot = task.batch.similarity == similarity::dot;
+    const auto within_reach = [&](double own, double other) {
+      return own <= most / fmax(1.0, is_dot ? other : 1.0);
+    };
+    const bool fits = within_reach(largest[0], largest[1]) && within_reach(largest[1], largest[0]);
     const first_fault own{fault_of(fault::dot_products), 0};
     if (!fits && comes_first(own, found)) found = own;
   }
@@ -324,13 +327,13 @@ struct side_places {
 
   template <class T>
   [[nodiscard]] embedding_side<T, E> side(void* memory, const embedding_batch<T>& batch, bool is_column,
-                                          std::size_t apart) const {
+                                          std::size_t apart, directions over) const {
     const std::size_t stride = is_column ? batch.column_stride : batch.row_stride;
     return {.given = is_column ? batch.column_embeddings : batch.row_embeddings,
             .count = is_column ? columns_of(batch) : batch.rows,
             .dimension = batch.dimension,
             .stride = stride > 0 ? stride : batch.dimension,
-            .unit = batch.similarity == similarity::cosine ? 1u : 0u,
+            .unit = takes_unit_vectors(batch, is_column, over) ? 1u : 0u,
             .vectors = scratch_plan::at<E>(memory, vectors),
             .apart = apart,
             .lengths = scratch_plan::at<unit_length>(memory, lengths),
