@@ -148,6 +148,7 @@ set(cuda_tested_by
     detail/triplet_list:triplet
     detail/triplet_terms:triplet
     detail/unique_softmax_steps:unique_softmax
+    detail/value_sums:weighted_sum
     detail/whitening:gae
     evaluate:context
     ranks/rank:ranks/sigmoid_ranks

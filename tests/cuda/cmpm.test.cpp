@@ -34,4 +34,13 @@ TEST_CASE("cuda: cmpm of matrices with infinite similarities and outliers") {
 
 TEST_CASE("cuda: cmpm of embeddings") { cuda_support::lines_agree_from_embeddings(mild, options); }
 
+TEST_CASE("cuda: cmpm of projections, as in the paper") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::random_embeddings<double>(40, 40, 7, 2);
+  in.similarity = rankloss::similarity::projection;
+  cuda_support::give_classes(in, 9, 3);
+  for (const cmpm& loss : options) cuda_support::agrees(loss, in, ctx);
+}
+
 }  // namespace cuda_cmpm_test

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/batch.hpp>
+#include <rankloss/circle.hpp>
+#include <rankloss/cmpm.hpp>
+#include <rankloss/contrastive.hpp>
 #include <rankloss/cuda/cublas.hpp>
+#include <rankloss/distance.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/info_nce.hpp>
+#include <rankloss/multi_similarity.hpp>
+#include <rankloss/nca.hpp>
 #include <rankloss/siglip.hpp>
 #include <rankloss/triplet.hpp>
+#include <rankloss/weighted_sum.hpp>
 
 #include "cuda/support/embedding_checks.hpp"
 #include "cuda/support/embeddings_by_cublas.hpp"
@@ -16,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -34,8 +42,13 @@ using cuda_support::give_classes;
 using cuda_support::host_embeddings;
 using cuda_support::random_embeddings;
 using rankloss::bfloat16;
+using rankloss::circle;
+using rankloss::cmpm;
+using rankloss::contrastive;
 using rankloss::half;
 using rankloss::info_nce;
+using rankloss::multi_similarity;
+using rankloss::nca;
 using rankloss::siglip;
 using rankloss::triplet;
 using rankloss::cuda::context;
@@ -70,18 +83,53 @@ struct device {
   }
 };
 
+/// Calls visit(loss, temperature of its exponents) for a loss of each kind.
+template <class Visit>
+void for_each_loss(const Visit& visit) {
+  visit(info_nce{.temperature = 0.3}, 1.0);
+  visit(siglip{.temperature = 0.5, .bias = -1.0}, 1.0);
+  visit(triplet{}, 1.0);
+  visit(circle{.gamma = 8.0}, 0.1);
+  visit(cmpm{.temperature = 0.3}, 1.0);
+  visit(contrastive{}, 0.1);
+  visit(multi_similarity{.beta = 8.0}, 0.1);
+  visit(nca{.scale = 4.0}, 0.1);
+}
+
+/// Calls visit(loss) for options with other formulas.
+template <class Visit>
+void for_each_option(const Visit& visit) {
+  using rankloss::distance;
+  visit(circle{.margin = 0.25, .gamma = 2.0, .weights = rankloss::circle_weights::differentiated});
+  visit(circle{.margin = -0.5, .gamma = 3.0, .over = rankloss::directions::rows});
+  visit(cmpm{.temperature = 0.5, .epsilon = 0.1, .matches_by = rankloss::match_norm::root});
+  visit(contrastive{.form = rankloss::contrastive_form::half_square});
+  visit(contrastive{.positive_margin = -0.2, .distance = distance::cosine});
+  visit(contrastive{.positive_margin = 0.5,
+                    .negative_margin = 1.5,
+                    .distance = distance::squared_euclidean,
+                    .form = rankloss::contrastive_form::half_square,
+                    .average = rankloss::contrastive_average::active,
+                    .over = rankloss::directions::columns});
+  visit(multi_similarity{.beta = 5.0, .epsilon = 0.1});
+  visit(nca{.scale = 4.0, .distance = distance::euclidean});
+  visit(nca{.scale = 5.0, .distance = distance::cosine});
+}
+
 template <class T>
 void at_all_sizes() {
   device on;
   struct size {
     std::size_t rows, columns, dimension;
   };
-  for (const size& s : {size{1, 1, 3}, {2, 2, 1}, {31, 31, 64}, {64, 64, 16}, {65, 129, 9}, {1, 70, 1}}) {
+  for (const size& s : {size{1, 1, 3}, {2, 2, 1}, {31, 31, 64}, {64, 64, 16}, {65, 129, 9}, {1, 70, 2}}) {
     INFO(s.rows << " rows, " << s.columns << " columns, dimension " << s.dimension);
     const host_embeddings<T> in = random_embeddings<T>(s.rows, s.columns, s.dimension, 1);
-    on.agrees(info_nce{.temperature = 0.3}, in);
-    on.agrees(siglip{.temperature = 0.5, .bias = -1.0}, in);
-    on.agrees(triplet{}, in);
+    unsigned number = 0;
+    for_each_loss([&](const auto& loss, double temperature) {
+      INFO("loss " << number++);
+      on.agrees(loss, in, {}, embedding_tolerance<T>(temperature));
+    });
   }
 }
 
@@ -139,11 +187,29 @@ struct rounding_bounds {
 template <class Loss>
 [[nodiscard]] rounding_bounds bounds_of(const Loss& loss, const host_embeddings<float>& in, double share,
                                         double scale) {
+  using rankloss::directions;
+  const bool projection = in.similarity == rankloss::similarity::projection;
+  directions over = directions::both;
+  if constexpr (requires { loss.over; }) {
+    over = loss.over;
+    if (projection && over == directions::both) {
+      Loss one = loss;
+      one.over = directions::rows;
+      rounding_bounds both = bounds_of(one, in, 0.5 * share, scale);
+      one.over = directions::columns;
+      const rounding_bounds columns = bounds_of(one, in, 0.5 * share, scale);
+      for (std::size_t k = 0; k < both.dx.size(); ++k) both.dx[k] += columns.dx[k];
+      for (std::size_t k = 0; k < both.dy.size(); ++k) both.dy[k] += columns.dy[k];
+      return both;
+    }
+  }
   const std::size_t n = in.rows, m = in.all_columns(), d = in.dimension;
   const bool cosine = in.similarity == rankloss::similarity::cosine;
-  const auto lengths = [&](const std::vector<float>& numbers, std::size_t count) {
+  const bool row_units = cosine || (projection && over == directions::columns);
+  const bool column_units = cosine || (projection && over == directions::rows);
+  const auto lengths = [&](const std::vector<float>& numbers, std::size_t count, bool units) {
     std::vector<double> found(count, 1.0);
-    for (std::size_t i = 0; i < count && cosine; ++i) {
+    for (std::size_t i = 0; i < count && units; ++i) {
       double square = 0.0;
       for (std::size_t k = 0; k < d; ++k)
         square += static_cast<double>(numbers[i * d + k]) * static_cast<double>(numbers[i * d + k]);
@@ -152,7 +218,8 @@ template <class Loss>
     return found;
   };
   const std::vector<float>& other = in.self() ? in.x : in.y;
-  const std::vector<double> row_lengths = lengths(in.x, n), column_lengths = lengths(other, m);
+  const std::vector<double> row_lengths = lengths(in.x, n, row_units),
+                            column_lengths = lengths(other, m, column_units);
   const auto unit = [&](const std::vector<float>& numbers, const std::vector<double>& by, std::size_t i,
                         std::size_t k) {
     return by[i] > 0.0 ? static_cast<double>(numbers[i * d + k]) / by[i] : 0.0;
@@ -165,26 +232,34 @@ template <class Loss>
     for (std::size_t j = 0; j < m; ++j)
       for (std::size_t k = 0; k < d; ++k)
         similarity[i * m + j] += unit(in.x, row_lengths, i, k) * unit(other, column_lengths, j, k);
-  (void)rankloss::evaluate(loss,
-                           rankloss::similarity_batch<double, double>{.similarity = similarity,
-                                                                      .rows = n,
-                                                                      .columns = m,
-                                                                      .row_classes = in.row_classes,
-                                                                      .column_classes = other_classes,
-                                                                      .without_diagonal = in.without_diagonal,
-                                                                      .extra_columns = in.extra_columns,
-                                                                      .row_weights = in.row_weights,
-                                                                      .column_weights = in.column_weights,
-                                                                      .reduction = in.reduction},
-                           {.gradient = slopes, .scale = scale});
+  (void)rankloss::evaluate(
+      loss,
+      rankloss::similarity_batch<double, double>{.similarity = similarity,
+                                                 .rows = n,
+                                                 .columns = m,
+                                                 .matches = in.matches,
+                                                 .row_classes = in.row_classes,
+                                                 .column_classes = other_classes,
+                                                 .mask = in.mask,
+                                                 .without_diagonal = in.without_diagonal,
+                                                 .extra_columns = in.extra_columns,
+                                                 .row_ids = in.row_ids,
+                                                 .column_ids = in.column_ids,
+                                                 .row_probabilities = in.row_probabilities,
+                                                 .column_probabilities = in.column_probabilities,
+                                                 .row_weights = in.row_weights,
+                                                 .column_weights = in.column_weights,
+                                                 .reduction = in.reduction},
+      {.gradient = slopes, .scale = scale});
   rounding_bounds found{std::vector<double>(n * d), std::vector<double>(m * d)};
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < m; ++j) {
-      const double s = cosine ? similarity[i * m + j] : 0.0, slope = share * std::abs(slopes[i * m + j]);
+      const double s = similarity[i * m + j], slope = share * std::abs(slopes[i * m + j]);
       for (std::size_t k = 0; k < d; ++k) {
         const double u = unit(in.x, row_lengths, i, k), v = unit(other, column_lengths, j, k);
-        if (row_lengths[i] > 0.0) found.dx[i * d + k] += slope * std::abs(v - s * u) / row_lengths[i];
-        if (column_lengths[j] > 0.0) found.dy[j * d + k] += slope * std::abs(u - s * v) / column_lengths[j];
+        const double of_row = row_units ? v - s * u : v, of_column = column_units ? u - s * v : u;
+        if (row_lengths[i] > 0.0) found.dx[i * d + k] += slope * std::abs(of_row) / row_lengths[i];
+        if (column_lengths[j] > 0.0) found.dy[j * d + k] += slope * std::abs(of_column) / column_lengths[j];
       }
     }
   if (in.self())
@@ -230,9 +305,11 @@ void packed_at_all_sizes() {
   for (const size& s : {size{1, 1, 3}, {2, 2, 1}, {33, 33, 64}, {65, 129, 9}, {1, 70, 2}}) {
     INFO(s.rows << " rows, " << s.columns << " columns, dimension " << s.dimension);
     const host_embeddings<float> in = random_embeddings<float>(s.rows, s.columns, s.dimension, 1);
-    packed_agrees<E>(info_nce{.temperature = 0.3}, in, on);
-    packed_agrees<E>(siglip{.temperature = 0.5, .bias = -1.0}, in, on);
-    packed_agrees<E>(triplet{}, in, on);
+    unsigned number = 0;
+    for_each_loss([&](const auto& loss, double temperature) {
+      INFO("loss " << number++);
+      packed_agrees<E>(loss, in, on, {}, embedding_tolerance<float>(temperature));
+    });
   }
 }
 
@@ -244,6 +321,15 @@ void packed_with_all_options() {
     in.similarity = rankloss::similarity::dot;
     packed_agrees<E>(info_nce{.temperature = 2.0}, in, on);
     packed_agrees<E>(siglip{.temperature = 2.0, .bias = 1.0}, in, on);
+  }
+  SECTION("projections") {
+    in.similarity = rankloss::similarity::projection;
+    for (float& x : in.x) x *= 0.3f;
+    for (const auto over :
+         {rankloss::directions::both, rankloss::directions::rows, rankloss::directions::columns}) {
+      packed_agrees<E>(info_nce{.temperature = 2.0, .over = over}, in, on, {.sloped_columns = 9});
+      packed_agrees<E>(cmpm{.temperature = 2.0, .over = over}, in, on, {.panel_rows = 64});
+    }
   }
   SECTION("classes") {
     give_classes(in, 6, 3);
@@ -259,6 +345,36 @@ void packed_with_all_options() {
     for (std::size_t i = 0; i < in.rows; ++i) in.row_classes.push_back(static_cast<std::int64_t>(i / 3) - 2);
     packed_agrees<E>(info_nce{.temperature = 0.4}, in, on, {.panel_rows = 64});
     packed_agrees<E>(triplet{}, in, on);
+    packed_agrees<E>(multi_similarity{.beta = 8.0}, in, on, {.panel_rows = 64}, 1e-5);
+  }
+  SECTION("options of losses of exponents and distances, by index and by class") {
+    unsigned number = 0;
+    for (const bool by_class : {false, true}) {
+      if (by_class) give_classes(in, 6, 3);
+      for_each_option([&](const auto& loss) {
+        INFO("by class " << by_class << ", loss " << number++);
+        packed_agrees<E>(loss, in, on, {}, 1e-5);
+      });
+    }
+  }
+  SECTION("slopes that grow with dot products") {
+    // So long that a slope that is bounded too low overflows in halves.
+    in.similarity = rankloss::similarity::dot;
+    for (auto* numbers : {&in.x, &in.y})
+      for (float& x : *numbers) x *= 30.0f;
+    const auto agrees = [&](const auto& loss) { packed_agrees<E>(loss, in, on, {}, 1e-5); };
+    agrees(circle{.margin = 0.25, .gamma = 2.0, .weights = rankloss::circle_weights::differentiated});
+    agrees(circle{.margin = -0.5, .gamma = 3.0});
+    for (const auto kind : {rankloss::distance::cosine, rankloss::distance::squared_euclidean})
+      agrees(contrastive{.distance = kind, .form = rankloss::contrastive_form::half_square});
+  }
+  SECTION("probabilities, also of a sum of losses") {
+    using rankloss::weighted;
+    cuda_support::give_probabilities(in, 35, 40, 1e-4, 2);
+    packed_agrees<E>(info_nce{.temperature = 0.4}, in, on, {.panel_rows = 64});
+    packed_agrees<E>(rankloss::weighted_sum<info_nce, circle>{weighted{2.0, info_nce{.temperature = 0.4}},
+                                                              weighted{0.5, circle{.gamma = 8.0}}},
+                     in, on, {}, 1e-5);
   }
   SECTION("slopes of any size") {
     in.reduction = rankloss::reduction::sum;
@@ -336,6 +452,50 @@ TEST_CASE("cuda cublas: classes, weights, reductions, strides, panels") {
   on.agrees(info_nce{.temperature = 2.0}, in, {.sloped_columns = 9});
 }
 
+TEST_CASE("cuda cublas: matches, a mask, ids and prefixes with every loss") {
+  device on;
+  std::mt19937 random(5);
+  host_embeddings<double> in = random_embeddings<double>(66, 70, 5, 1);
+  const auto flags = [&](unsigned out_of) {
+    std::vector<std::uint8_t> given(in.rows * in.columns);
+    for (auto& flag : given) flag = random() % out_of == 0 ? 0 : 9;
+    return given;
+  };
+  const auto ids = [&](std::size_t count) {
+    std::vector<std::int64_t> given(count);
+    for (auto& id : given) id = static_cast<std::int64_t>(random() % 9) - 4;
+    return given;
+  };
+  const auto all_agree = [&](const char* what) {
+    unsigned number = 0;
+    INFO(what);
+    for_each_loss([&](const auto& loss, double) {
+      INFO("loss " << number++);
+      on.agrees(loss, in, {.scale = -2.0, .panel_rows = 64});
+    });
+  };
+  in.mask = flags(3);
+  all_agree("a mask");
+  in.mask.clear();
+  in.row_ids = ids(66);
+  in.column_ids = ids(70);
+  in.prefixes = {2, 5, 3};
+  in.prefix_weights = {0.5, 0.0, 2.0};
+  all_agree("ids and prefixes");
+  in.prefixes.clear();
+  in.prefix_weights.clear();
+  in.extra_columns = false;
+  in.matches = flags(2);
+  in.mask = flags(4);
+  all_agree("matches, a mask and ids");
+  in = random_embeddings<double>(66, 0, 5, 1);
+  in.extra_columns = false;
+  in.without_diagonal = true;
+  for (std::size_t i = 0; i < in.rows; ++i) in.row_classes.push_back(static_cast<std::int64_t>(i / 3) - 2);
+  all_agree("rows with themselves");
+  for_each_option([&](const auto& loss) { on.agrees(loss, in); });
+}
+
 TEST_CASE("cuda cublas: rows with themselves, and without rows or columns") {
   device on;
   host_embeddings<double> in = random_embeddings<double>(70, 0, 6, 3);
@@ -348,9 +508,28 @@ TEST_CASE("cuda cublas: rows with themselves, and without rows or columns") {
        std::vector<std::pair<std::size_t, std::size_t>>{{0, 3}, {0, 0}, {3, 0}}) {
     in = random_embeddings<double>(rows, columns, 2, 1);
     if (columns == 0) in.row_classes.assign(rows, 1);
+    in.without_diagonal = columns == 0;
     INFO(rows << " rows, " << columns << " columns");
-    on.agrees(info_nce{}, in);
-    on.agrees(siglip{}, in);
+    for_each_loss([&](const auto& loss, double) { on.agrees(loss, in); });
+  }
+}
+
+TEST_CASE("cuda cublas: a sum of losses, and what is reserved for it is enough") {
+  const cuda_support::stream own;
+  cuda_support::counted_memory memory;
+  context ctx(own, memory.resource());
+  cublas products;
+  host_embeddings<float> in = random_embeddings<float>(33, 40, 3, 1);
+  using rankloss::weighted;
+  for (const double weight : {0.5, 0.0}) {
+    const rankloss::weighted_sum<info_nce, circle> loss{weighted{1.0, info_nce{.temperature = 0.3}},
+                                                        weighted{weight, circle{.gamma = 8.0}}};
+    ctx.reserve(cuda_support::scratch_bytes(loss, cuda_support::device_embeddings(in).batch, products));
+    const std::size_t before = memory.allocations;
+    const embedding_how how{.update = rankloss::update::add, .filled = 1.0};
+    cuda_support::agree(embeddings_by_cublas(loss, in, ctx, products, how), embeddings_on_host(loss, in, how),
+                        1e-5);
+    CHECK(memory.allocations == before);
   }
 }
 

@@ -227,6 +227,45 @@ TEST_CASE("cuda embedding_batch: dot products, strides, zero vectors and equal r
   }
 }
 
+TEST_CASE("cuda embedding_batch: projections") {
+  const cuda_support::stream own;
+  cuda_support::counted_memory memory;
+  context ctx(own, memory.resource());
+  using rankloss::directions;
+  host_embeddings<double> in = random_embeddings<double>(33, 70, 5, 4);
+  in.similarity = rankloss::similarity::projection;
+  const siglip both{.over = directions::both};
+  ctx.reserve(cuda_support::scratch_bytes(both, cuda_support::device_embeddings(in).batch));
+  const std::size_t before = memory.allocations;
+  agrees(both, in, ctx);
+  CHECK(memory.allocations == before);
+  const auto all_agree = [&](const auto& of) {
+    for (const auto over : {directions::both, directions::rows, directions::columns}) {
+      INFO("over " << static_cast<int>(over));
+      agrees(info_nce{.temperature = 2.0, .over = over}, of, ctx,
+             {.scale = -2.0, .update = rankloss::update::add, .filled = 1.0});
+      agrees(siglip{.bias = 0.5, .over = over}, of, ctx, {.filled = 3.0, .sloped_columns = 4});
+      agrees(triplet{.over = over}, of, ctx);
+    }
+  };
+  all_agree(in);
+  std::fill(in.x.begin() + 10, in.x.begin() + 15, 0.0);
+  std::fill(in.y.begin() + 5, in.y.begin() + 10, 0.0);
+  in.reduction = rankloss::reduction::sum;
+  in.prefixes = {2, 5};
+  in.prefix_weights = {0.5, 2.0};
+  all_agree(in);
+  in.prefixes.clear();
+  in.prefix_weights.clear();
+  in.reduction = rankloss::reduction::mean_of_relevant;
+  for (std::size_t i = 0; i < in.rows; ++i) in.row_weights.push_back(static_cast<double>(i % 3));
+  give_classes(in, 8, 2);
+  all_agree(in);
+  host_embeddings<float> floats = random_embeddings<float>(33, 70, 5, 4);
+  floats.similarity = rankloss::similarity::projection;
+  all_agree(floats);
+}
+
 TEST_CASE("cuda embedding_batch: without rows, columns or both") {
   const cuda_support::stream own;
   context ctx(own);
@@ -318,6 +357,13 @@ TEST_CASE("cuda embedding_batch: bad numbers are told as on the host") {
   in.similarity = rankloss::similarity::dot;
   in.x[4] = 3e38f;
   same_words("dot products");
+  in.similarity = rankloss::similarity::projection;
+  same_words("projections");
+  in.x[4] = 1e25f;
+  in.y[4] = 1e25f;
+  CHECK_NOTHROW(embeddings_on_device(info_nce{.temperature = 1e25}, in, ctx));
+  CHECK_NOTHROW(ctx.check());
+  in.similarity = rankloss::similarity::dot;
   in.y[3 * 66 + 1] = -INFINITY;
   in.y[3 * 67 + 1] = NAN;
   same_words("column");
@@ -374,10 +420,12 @@ TEST_CASE("cuda embedding_batch: shapes are refused in the words of the host") {
     in.columns = 0;
     in.extra_columns = false;
   });
-  host_embeddings<double> in = random_embeddings<double>(3, 3, 2, 1);
-  in.similarity = rankloss::similarity::projection;
-  CHECK_THROWS_WITH(embeddings_on_device(info_nce{}, in, ctx),
-                    Contains("similarity: projection has no kernel"));
+  refused([](auto& in) {
+    in = random_embeddings<double>(3, 0, 2, 1);
+    in.extra_columns = false;
+    in.row_classes = {1, 2, 1};
+    in.similarity = rankloss::similarity::projection;
+  });
   CHECK_THROWS_WITH(
       embeddings_on_device(info_nce{.temperature = -1.0}, random_embeddings<double>(3, 3, 2, 1), ctx),
       Contains("temperature: -1"));

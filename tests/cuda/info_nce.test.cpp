@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -202,6 +203,98 @@ TEST_CASE("cuda: info_nce of matrices refuses what the host refuses, in its word
   CHECK_THROWS_WITH(cuda_support::on_device(info_nce{.temperature = -1.0},
                                             cuda_support::random_pairs<double>(3, 3, 1), ctx),
                     Catch::Matchers::Contains("temperature: -1"));
+}
+
+TEMPLATE_TEST_CASE("cuda: info_nce corrects for how items were sampled", "", float, double) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto all_agree = [&](const auto& in, const char* what) {
+    for (const info_nce& loss :
+         {info_nce{.temperature = 0.3}, info_nce{.temperature = 0.3, .positives = positive_share::inside},
+          info_nce{.temperature = 0.3, .positives = positive_share::separate},
+          info_nce{.temperature = 0.5, .label_smoothing = 0.1, .over = directions::rows},
+          info_nce{.temperature = 0.5, .positives = positive_share::separate, .positive_prior = 0.1},
+          info_nce{.temperature = 0.5, .positives = positive_share::separate, .positive_prior = 0.99},
+          info_nce{.temperature = 2e-7}, info_nce{.temperature = 1e8}}) {
+      // In floats exponents of 1e7, and the rest of a sum of which 99 % are taken away, have no digits.
+      if (sizeof(TestType) == sizeof(float) && (loss.temperature < 1e-6 || loss.positive_prior > 0.9))
+        continue;
+      INFO(what << ", positives " << static_cast<int>(loss.positives) << ", temperature " << loss.temperature
+                << ", smoothing " << loss.label_smoothing << ", prior " << loss.positive_prior);
+      agrees(loss, in, ctx);
+    }
+  };
+  for (const double least : {1e-3, 1e-12, 1e-290}) {
+    INFO("probabilities from " << least);
+    auto matrix = cuda_support::random_pairs<TestType>(35, 70, 3, 71);
+    cuda_support::give_probabilities(matrix, 35, 70, least, 1);
+    all_agree(matrix, "a matrix by index");
+    matrix.extra_columns = false;
+    for (std::size_t i = 0; i < 70; ++i) {
+      if (i < 35) matrix.row_classes.push_back(static_cast<std::int64_t>(i % 6));
+      matrix.column_classes.push_back(static_cast<std::int64_t>(i % 7));
+    }
+    matrix.row_probabilities.clear();
+    all_agree(matrix, "a matrix by class, columns alone");
+    host_embeddings<TestType> in = random_embeddings<TestType>(35, 40, 5, 2);
+    cuda_support::give_probabilities(in, 35, 40, least, 2);
+    // Where few items have nearly all of the weight, gradients are differences of their vectors.
+    const double tolerance = embedding_tolerance<TestType>(least < 1e-100 ? 0.1 : 1.0);
+    agrees(info_nce{.temperature = 0.3}, in, ctx, {}, tolerance);
+    give_classes(in, 6, 3);
+    in.column_probabilities.clear();
+    agrees(info_nce{.temperature = 0.3, .positives = positive_share::separate}, in, ctx, {}, tolerance);
+    in = random_embeddings<TestType>(33, 0, 6, 3);
+    in.extra_columns = false;
+    in.without_diagonal = true;
+    for (std::size_t i = 0; i < in.rows; ++i) in.row_classes.push_back(static_cast<std::int64_t>(i / 3) - 2);
+    cuda_support::give_probabilities(in, 33, 0, least, 2);
+    agrees(info_nce{.temperature = 0.3, .label_smoothing = 0.2}, in, ctx, {}, tolerance);
+  }
+}
+
+TEST_CASE("cuda: probabilities of items are refused in the words of the host") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto told = [&](const auto& in) {
+    std::string expected = "nothing";
+    try {
+      if constexpr (requires { in.dimension; })
+        (void)cuda_support::embeddings_on_host(info_nce{}, in);
+      else
+        (void)cuda_support::on_host(info_nce{}, in);
+    } catch (const std::invalid_argument& refused) {
+      expected = refused.what();
+    }
+    if constexpr (requires { in.dimension; }) {
+      CHECK(std::isnan(cuda_support::embeddings_on_device(info_nce{}, in, ctx).value));
+    } else {
+      CHECK(std::isnan(cuda_support::on_device(info_nce{}, in, ctx).value));
+    }
+    CHECK_THROWS_WITH(ctx.check(), expected);
+  };
+  const auto bad_numbers = [&](auto in) {
+    cuda_support::give_probabilities(in, 5, 7, 0.1, 1);
+    auto bad = in;
+    bad.column_probabilities[6] = 0.0;
+    told(bad);
+    bad.row_probabilities[2] = NAN;
+    told(bad);
+    bad.row_probabilities[1] = 1.5;
+    told(bad);
+    bad.column_weights.assign(7, -1.0f);
+    told(bad);
+  };
+  bad_numbers(random_embeddings<double>(5, 7, 3, 1));
+  bad_numbers(cuda_support::random_pairs<double>(5, 7, 1));
+  auto in = random_embeddings<double>(5, 7, 3, 1);
+  in.row_probabilities = {0.5};
+  CHECK_THROWS_WITH(cuda_support::embeddings_on_device(info_nce{}, in, ctx),
+                    Catch::Matchers::Contains("row_probabilities: size 1, expected 5 (one per row)"));
+  auto matrix = cuda_support::random_pairs<double>(5, 7, 1);
+  matrix.column_probabilities = {0.5};
+  CHECK_THROWS_WITH(cuda_support::on_device(info_nce{}, matrix, ctx),
+                    Catch::Matchers::Contains("column_probabilities: size 1, expected 7 (one per column)"));
 }
 
 }  // namespace cuda_info_nce_test

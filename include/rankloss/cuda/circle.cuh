@@ -22,6 +22,10 @@ struct circle_form {
     if (!(a > 0.0)) return 0.0;
     return loss.gamma * (positive ? s - (1.0 - loss.margin) - a : s - loss.margin + a);
   }
+  /// From how far s may be from 1, or from 0: x / gamma + margin^2 is the square of that.
+  [[nodiscard]] __device__ double steepest_up_to(double exponent) const {
+    return 2.0 * (sqrt(fmin(fabs(exponent), largest_term) * loss.gamma) + loss.gamma * fabs(loss.margin));
+  }
   [[nodiscard]] __device__ exponent_outcome outcome(const exponent_sums& sums) const {
     const softplus_of both(sums.positives.logarithm() + sums.negatives.logarithm());
     return {both.value, both.slope, both.slope};

@@ -104,6 +104,10 @@ struct cmpm_lines {
     const double relative = -d - (positive ? of.of_positive : of.of_negative);
     return held_as<T>(of.multiple * (exponential(d) * (relative - of.middle)));
   }
+  /// exp(-d) d is at most 1 / e.
+  [[nodiscard]] __device__ double largest_slope(const slope& of) const {
+    return of.multiple * (0.5 + fmax(fabs(of.of_positive + of.middle), fabs(of.of_negative + of.middle)));
+  }
 
  private:
   /// (top - s) / temperature, of numbers that are halved first: their difference may overflow.

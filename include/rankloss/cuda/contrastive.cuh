@@ -27,6 +27,7 @@ struct contrastive_lines {
   using second = no_sums;
   struct slope {
     double of_positive, of_negative;
+    double largest;
   };
 
   contrastive loss;
@@ -61,7 +62,13 @@ struct contrastive_lines {
                                                slope& to) const {
     const double of_positive = 1.0 / fmax(sums.positives_counted, 1.0);
     const double of_negative = 1.0 / fmax(sums.negatives_counted, 1.0);
-    to = {share * of_positive, -share * of_negative};
+    // No hinge is greater than what all of them cost.
+    const auto hinges = [&](double cost) {
+      return loss.form == contrastive_form::half_square ? sqrt(2.0 * cost) : 1.0;
+    };
+    const double largest =
+        fmax(of_positive * hinges(sums.positive_cost), of_negative * hinges(sums.negative_cost));
+    to = {share * of_positive, -share * of_negative, share * largest * steepest_of(loss.distance)};
     return {.value = fmin(sums.positive_cost * of_positive + sums.negative_cost * of_negative, largest_term)};
   }
   [[nodiscard]] __device__ T slope_of(const slope& of, T given, bool positive) const {
@@ -72,6 +79,7 @@ struct contrastive_lines {
     return held_as<T>(by_hinge * distance_slope(s, loss.distance) *
                       (positive ? of.of_positive : of.of_negative));
   }
+  [[nodiscard]] __device__ double largest_slope(const slope& of) const { return of.largest; }
 
  private:
   [[nodiscard]] static __device__ double score_of(T s) {

@@ -84,7 +84,7 @@ struct embedding_batch {
   std::size_t dimension = 0;
   std::size_t row_stride = 0;     ///< components from a row to the next; 0: dimension
   std::size_t column_stride = 0;  ///< components from a column to the next; 0: dimension
-  rankloss::similarity similarity = rankloss::similarity::cosine;  ///< cosine or dot
+  rankloss::similarity similarity = rankloss::similarity::cosine;
   rankloss::indices
       prefixes{};  ///< [prefixes] in the memory of the host, from 1 to dimension; empty: the dimension
   rankloss::reals prefix_weights{};  ///< [prefixes] in the memory of the host, >= 0, finite; empty: all 1
@@ -93,11 +93,13 @@ struct embedding_batch {
   device_indices column_classes{};   ///< [columns] class id
   device_flags mask{};               ///< [rows, columns] zero: the pair takes no part; empty: all do
   bool without_diagonal = false;     ///< pairs (i, i) take no part; for as many columns as rows
-  bool extra_columns = false;     ///< columns behind the first `rows` match by index no row: more negatives
-  device_indices row_ids{};       ///< [rows] id of the item that the row matches
-  device_indices column_ids{};    ///< [columns] id of the item that the column holds
-  device_reals row_weights{};     ///< [rows] >= 0, finite; empty: all 1
-  device_reals column_weights{};  ///< [columns] >= 0, finite; empty: all 1
+  bool extra_columns = false;   ///< columns behind the first `rows` match by index no row: more negatives
+  device_indices row_ids{};     ///< [rows] id of the item that the row matches
+  device_indices column_ids{};  ///< [columns] id of the item that the column holds
+  device_reals row_probabilities{};     ///< [rows] of being sampled, from 1e-300 to 1
+  device_reals column_probabilities{};  ///< [columns] of being sampled, from 1e-300 to 1
+  device_reals row_weights{};           ///< [rows] >= 0, finite; empty: all 1
+  device_reals column_weights{};        ///< [columns] >= 0, finite; empty: all 1
   rankloss::reduction reduction = rankloss::reduction::mean;
 };
 
@@ -124,6 +126,7 @@ void check_call(const Loss& loss, const embedding_batch<T>& batch, const embeddi
   rankloss::validate(loss);
   check_option_gradients<Loss>(out);
   check_shape(batch, out);
+  check_probabilities<Loss>(batch);
 }
 
 }  // namespace detail
@@ -149,7 +152,7 @@ template <class Loss, score T>
 ///   `scratch_bytes`.
 /// - The similarities are formed tile by tile, and never in memory. For gradients, panels of slopes are.
 /// - Time: one product of rows x columns x dimension for the value, two where the loss looks at positives a
-///   second time; three more for the gradients.
+///   second time; three more for the gradients. All that twice for projections over both directions.
 /// - Scratch: O((rows + columns) dimension).
 /// - Products and exponentials are of T; sums over lines are of doubles. Results are the same bits on every
 ///   run, on every stream.

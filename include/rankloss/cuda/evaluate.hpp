@@ -31,6 +31,17 @@ constexpr void expect_engine() {
       "rankloss: this loss has no kernel for this batch here; include <rankloss/cuda/NAME.cuh> in a file that nvcc compiles, where docs/cuda.md lists it");
 }
 
+/// Probabilities are for losses that correct for them.
+template <class Loss, class Batch>
+void check_probabilities(const Batch& batch) {
+  if constexpr (!rankloss::detail::takes_probabilities<Loss>)
+    for (const bool columns : {false, true})
+      rankloss::detail::require(
+          columns ? batch.column_probabilities.empty() : batch.row_probabilities.empty(),
+          columns ? "column_probabilities" : "row_probabilities",
+          ": given, expected none: this loss does not correct for how items were sampled");
+}
+
 /// Derivatives by options are for losses that have them.
 template <class Loss, class Outputs>
 void check_option_gradients(const Outputs& out) {

@@ -85,6 +85,9 @@ struct multi_similarity_lines {
     // The exponents' slopes are -alpha and beta, which the factors 1 / alpha and 1 / beta take away.
     return of.all.template of_item<T>(exponent(s, positive), positive ? -1.0 : 1.0, positive);
   }
+  [[nodiscard]] __device__ double largest_slope(const slope& of) const {
+    return fmax(fabs(of.all.positive_multiple), fabs(of.all.negative_multiple));
+  }
 
  private:
   static constexpr double every_pair = 1e300;  ///< the epsilon for which no pair is left out

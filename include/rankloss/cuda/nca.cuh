@@ -22,6 +22,13 @@ struct nca_form {
   [[nodiscard]] __device__ double slope(double s, bool) const {
     return -loss.scale * distance_slope(s, loss.distance);
   }
+  /// Of a Euclidean distance -x / scale the derivative is its inverse.
+  [[nodiscard]] __device__ double steepest_up_to(double exponent) const {
+    const double steepest = steepest_of(loss.distance);
+    return loss.scale * (loss.distance == distance::euclidean && exponent < 0.0
+                             ? fmin(steepest, loss.scale / -exponent)
+                             : steepest);
+  }
   [[nodiscard]] __device__ exponent_outcome outcome(const exponent_sums& sums) const {
     const softplus_of odds(sums.log_odds());
     return {odds.value, -odds.slope, odds.slope};

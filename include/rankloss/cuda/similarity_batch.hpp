@@ -41,8 +41,10 @@ struct similarity_batch {
   bool extra_columns = false;     ///< columns behind the first `rows` match by index no row: more negatives
   device_indices row_ids{};       ///< [rows] id of the item that the row matches
   device_indices column_ids{};    ///< [columns] id of the item that the column holds
-  device_reals row_weights{};     ///< [rows] >= 0, finite; empty: all 1
-  device_reals column_weights{};  ///< [columns] >= 0, finite; empty: all 1
+  device_reals row_probabilities{};     ///< [rows] of being sampled, from 1e-300 to 1
+  device_reals column_probabilities{};  ///< [columns] of being sampled, from 1e-300 to 1
+  device_reals row_weights{};           ///< [rows] >= 0, finite; empty: all 1
+  device_reals column_weights{};        ///< [columns] >= 0, finite; empty: all 1
   rankloss::reduction reduction = rankloss::reduction::mean;
 };
 
@@ -99,6 +101,8 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs<T>& out) {
   };
   check_weights("row_weights", batch.row_weights.size(), rows, "row");
   check_weights("column_weights", batch.column_weights.size(), columns, "column");
+  check_weights("row_probabilities", batch.row_probabilities.size(), rows, "row");
+  check_weights("column_probabilities", batch.column_probabilities.size(), columns, "column");
 }
 
 /// Matching by index needs as many rows as columns.
@@ -159,6 +163,7 @@ void evaluate(const Loss& loss, const cuda::similarity_batch<T, Relevance>& batc
       detail::require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
     cuda::detail::check_option_gradients<Loss>(out);
     cuda::detail::check_shape(batch, out);
+    cuda::detail::check_probabilities<Loss>(batch);
     if (batch.relevance.empty()) cuda::detail::check_matches(batch);
     engine<Loss, cuda::context>::run(loss, batch, out, ctx);
   }

@@ -140,11 +140,7 @@ struct triplet_lines {
   }
 
   [[nodiscard]] __device__ double largest_slope(const slope& of) const {
-    // Of a Euclidean distance of floats: the next one below a cosine of 1 has 2^-11.5.
-    const double steepest = loss.distance == distance::cosine      ? 1.0
-                            : loss.distance == distance::euclidean ? 2897.0
-                                                                   : 2.0;
-    return fmax(fabs(of.of_positive) * steepest, fabs(static_cast<double>(of.of_negative)));
+    return fmax(fabs(of.of_positive) * steepest_of(loss.distance), fabs(static_cast<double>(of.of_negative)));
   }
 
  private:

@@ -5,7 +5,7 @@
 #include <rankloss/cuda/detail/launch.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/scratch_behind.hpp>
-#include <rankloss/cuda/detail/scratch_plan.hpp>
+#include <rankloss/cuda/detail/value_sums.cuh>
 #include <rankloss/cuda/embedding_batch.hpp>
 #include <rankloss/cuda/error.hpp>
 #include <rankloss/cuda/evaluate.hpp>
@@ -21,27 +21,6 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
-
-/// Values of one term of a sum, in scratch, and those of the sum.
-struct term_values {
-  const double* value;
-  const double* per_list;
-  device_span<double> to_value;     ///< [1] or empty
-  device_span<double> to_per_list;  ///< [lines] or empty
-  double weight;
-  bool first;  ///< there is no sum yet
-
-  __device__ void add(double& to, double own) const {
-    const double x = is_finite(own) ? held_as<double>(weight * own) : weight * own;
-    to = first ? x : rankloss::detail::held_sum(to, x);
-  }
-};
-template <class Values>
-__global__ void __launch_bounds__(reduce_threads) add_term_values(const Values of) {
-  const std::size_t l = std::size_t{blockIdx.x} * reduce_threads + threadIdx.x;
-  if (l < of.to_per_list.size()) of.add(of.to_per_list[l], of.per_list[l]);
-  if (l == 0 && !of.to_value.empty()) of.add(of.to_value[0], *of.value);
-}
 
 /// Sets the derivatives by the pairs of a matrix to 0, and nothing between its rows.
 template <class T>
@@ -63,38 +42,33 @@ template <class... Losses>
 struct weighted_sum_engine {
   using loss_type = weighted_sum<Losses...>;
 
-  template <class Batch>
+  /// @param products  none, or what forms products of matrices
+  template <class Batch, class... Products>
   requires(has_lines<Batch> && (has_engine<Losses, Batch> && ...)) [[nodiscard]] static std::size_t
-      scratch_bytes(const loss_type& loss, const Batch& batch) {
+      scratch_bytes(const loss_type& loss, const Batch& batch, const Products&... products) {
     std::size_t most = 0;
     for_each(loss, [&](const auto& term) {
-      most = std::max(most, engine_of<decltype(term)>::scratch_bytes(term.loss, batch));
+      most = std::max(most, engine_of<decltype(term)>::scratch_bytes(term.loss, batch, products...));
     });
-    return plan(batch).bytes + most;
+    return value_plan(lines_of(batch)).bytes + most;
   }
 
-  template <class Batch, class Outputs>
-  static void run(const loss_type& loss, const Batch& batch, const Outputs& out, context& ctx) {
-    const plan to(batch);
-    ctx.reserve(ctx.held() + scratch_bytes(loss, batch));
+  template <class Batch, class Outputs, class... Products>
+  requires(sizeof...(Products) <= 1) static void run(const loss_type& loss, const Batch& batch,
+                                                     const Outputs& out, context& ctx,
+                                                     Products&... products) {
+    const value_plan to(lines_of(batch));
+    ctx.reserve(ctx.held() + scratch_bytes(loss, batch, products...));
     void* const memory = ctx.scratch(to.bytes);
     const cudaStream_t stream = ctx.stream();
-    double* const value = scratch_plan::at<double>(memory, to.value);
-    double* const per_list = scratch_plan::at<double>(memory, to.per_list);
-    const std::size_t lines = out.per_list.size();
-    Outputs own = out;
-    own.value = device_span<double>(value, 1);
-    own.per_list = device_span<double>(per_list, lines);
+    Outputs own = to.outputs_of_term(out, memory);
     bool first = true;
     {
       const scratch_behind rest(ctx, to.bytes);
       for_each(loss, [&](const auto& term) {
         own.scale = rankloss::detail::held_as<double>(term.weight * out.scale);
-        engine_of<decltype(term)>::run(term.loss, batch, own, ctx);
-        launch("add_term_values", add_term_values<term_values>,
-               static_cast<unsigned>(std::max<std::size_t>(1, (lines + reduce_threads - 1) / reduce_threads)),
-               reduce_threads, 0, stream,
-               term_values{value, per_list, out.value, out.per_list, term.weight, first});
+        engine_of<decltype(term)>::run(term.loss, batch, own, ctx, products...);
+        to.add(out, memory, term.weight, term.weight, first, stream);
         own.update = update::add;
         first = false;
       });
@@ -111,19 +85,14 @@ struct weighted_sum_engine {
   }
 
  private:
-  struct plan : scratch_plan {
-    template <class Batch>
-    explicit plan(const Batch& batch) : value(take<double>(1)), per_list(take<double>(lines_of(batch))) {}
-    template <class T>
-    [[nodiscard]] static std::size_t lines_of(const embedding_batch<T>& batch) {
-      return batch.rows + columns_of(batch);
-    }
-    template <class T, class R>
-    [[nodiscard]] static std::size_t lines_of(const similarity_batch<T, R>& batch) {
-      return batch.rows + batch.columns;
-    }
-    std::size_t value, per_list;
-  };
+  template <class T>
+  [[nodiscard]] static std::size_t lines_of(const embedding_batch<T>& batch) {
+    return batch.rows + columns_of(batch);
+  }
+  template <class T, class R>
+  [[nodiscard]] static std::size_t lines_of(const similarity_batch<T, R>& batch) {
+    return batch.rows + batch.columns;
+  }
 
   template <class Term>
   using engine_of = engine<std::remove_cvref_t<decltype(std::declval<Term>().loss)>, context>;

@@ -34,6 +34,7 @@ struct host_embeddings {
   std::vector<std::uint8_t> matches{}, mask{};
   bool without_diagonal = false, extra_columns = false;
   std::vector<std::int64_t> row_ids{}, column_ids{};
+  std::vector<double> row_probabilities{}, column_probabilities{};
   std::vector<double> row_weights{};
   std::vector<float> column_weights{};
   rankloss::reduction reduction = rankloss::reduction::mean;
@@ -63,6 +64,8 @@ struct device_embeddings {
         mask(in.mask),
         row_ids(in.row_ids),
         column_ids(in.column_ids),
+        row_probabilities(in.row_probabilities),
+        column_probabilities(in.column_probabilities),
         row_weights(in.row_weights),
         column_weights(in.column_weights),
         batch{.row_embeddings = x.view(),
@@ -83,6 +86,8 @@ struct device_embeddings {
               .extra_columns = in.extra_columns,
               .row_ids = row_ids.view(),
               .column_ids = column_ids.view(),
+              .row_probabilities = row_probabilities.view(),
+              .column_probabilities = column_probabilities.view(),
               .row_weights = row_weights.view(),
               .column_weights = column_weights.view(),
               .reduction = in.reduction} {}
@@ -93,6 +98,7 @@ struct device_embeddings {
   array<std::int32_t> column_classes;
   array<std::uint8_t> mask;
   array<std::int64_t> row_ids, column_ids;
+  array<double> row_probabilities, column_probabilities;
   array<double> row_weights;
   array<float> column_weights;
   rankloss::cuda::embedding_batch<T> batch;
@@ -159,29 +165,32 @@ template <class Loss, class T>
   if constexpr (rankloss::detail::gives_temperature_gradient<Loss>)
     to.temperature_gradient = &out.by_temperature;
   if constexpr (rankloss::detail::gives_bias_gradient<Loss>) to.bias_gradient = &out.by_bias;
-  out.value = rankloss::evaluate(loss,
-                                 rankloss::embedding_batch<double>{.row_embeddings = x,
-                                                                   .column_embeddings = y,
-                                                                   .rows = in.rows,
-                                                                   .columns = in.columns,
-                                                                   .dimension = in.dimension,
-                                                                   .row_stride = in.row_stride,
-                                                                   .column_stride = in.column_stride,
-                                                                   .similarity = in.similarity,
-                                                                   .prefixes = in.prefixes,
-                                                                   .prefix_weights = in.prefix_weights,
-                                                                   .matches = in.matches,
-                                                                   .row_classes = in.row_classes,
-                                                                   .column_classes = in.column_classes,
-                                                                   .mask = in.mask,
-                                                                   .without_diagonal = in.without_diagonal,
-                                                                   .extra_columns = in.extra_columns,
-                                                                   .row_ids = in.row_ids,
-                                                                   .column_ids = in.column_ids,
-                                                                   .row_weights = in.row_weights,
-                                                                   .column_weights = in.column_weights,
-                                                                   .reduction = in.reduction},
-                                 to);
+  out.value =
+      rankloss::evaluate(loss,
+                         rankloss::embedding_batch<double>{.row_embeddings = x,
+                                                           .column_embeddings = y,
+                                                           .rows = in.rows,
+                                                           .columns = in.columns,
+                                                           .dimension = in.dimension,
+                                                           .row_stride = in.row_stride,
+                                                           .column_stride = in.column_stride,
+                                                           .similarity = in.similarity,
+                                                           .prefixes = in.prefixes,
+                                                           .prefix_weights = in.prefix_weights,
+                                                           .matches = in.matches,
+                                                           .row_classes = in.row_classes,
+                                                           .column_classes = in.column_classes,
+                                                           .mask = in.mask,
+                                                           .without_diagonal = in.without_diagonal,
+                                                           .extra_columns = in.extra_columns,
+                                                           .row_ids = in.row_ids,
+                                                           .column_ids = in.column_ids,
+                                                           .row_probabilities = in.row_probabilities,
+                                                           .column_probabilities = in.column_probabilities,
+                                                           .row_weights = in.row_weights,
+                                                           .column_weights = in.column_weights,
+                                                           .reduction = in.reduction},
+                         to);
   return out;
 }
 
@@ -257,6 +266,19 @@ void give_classes(host_embeddings<T>& in, unsigned count, unsigned seed) {
   for (std::size_t i = 0; i < in.rows; ++i) in.row_classes.push_back(random() % count);
   for (std::size_t j = 0; j < in.columns; ++j)
     in.column_classes.push_back(static_cast<std::int32_t>(random() % count));
+}
+
+/// Probabilities of the rows and of the columns from `least` to 1, some of them equal.
+template <class Batch>
+void give_probabilities(Batch& in, std::size_t rows, std::size_t columns, double least, unsigned seed) {
+  std::mt19937 random(seed);
+  const auto draw = [&](std::size_t count) {
+    std::vector<double> drawn(count);
+    for (double& q : drawn) q = std::pow(least, static_cast<double>(random() % 17) / 16.0);
+    return drawn;
+  };
+  in.row_probabilities = draw(rows);
+  in.column_probabilities = draw(columns);
 }
 
 }  // namespace cuda_support

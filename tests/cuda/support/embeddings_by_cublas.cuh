@@ -12,10 +12,10 @@ template <class Loss, class T>
 void by_cublas(const Loss& loss, const rankloss::cuda::embedding_batch<T>& batch,
                const rankloss::cuda::embedding_outputs<T>& out, rankloss::cuda::context& ctx,
                rankloss::cuda::cublas& products, std::size_t panel_rows) {
-  if (panel_rows > 0)
-    rankloss::engine<Loss, rankloss::cuda::context>::run(loss, batch, out, ctx, products, panel_rows);
-  else
-    rankloss::evaluate(loss, batch, out, ctx, products);
+  using engine = rankloss::engine<Loss, rankloss::cuda::context>;
+  if constexpr (requires { engine::run(loss, batch, out, ctx, products, panel_rows); })
+    if (panel_rows > 0) return engine::run(loss, batch, out, ctx, products, panel_rows);
+  rankloss::evaluate(loss, batch, out, ctx, products);
 }
 template <class Loss, class T>
 std::size_t scratch_bytes(const Loss& loss, const rankloss::cuda::embedding_batch<T>& batch,

@@ -32,6 +32,7 @@ struct host_matrix {
   std::vector<std::uint8_t> mask{};
   bool without_diagonal = false, extra_columns = false;
   std::vector<std::int64_t> row_ids{}, column_ids{};
+  std::vector<double> row_probabilities{}, column_probabilities{};
   std::vector<double> row_weights{};
   std::vector<float> column_weights{};
   rankloss::reduction reduction = rankloss::reduction::mean;
@@ -50,6 +51,8 @@ struct device_matrix {
         mask(in.mask),
         row_ids(in.row_ids),
         column_ids(in.column_ids),
+        row_probabilities(in.row_probabilities),
+        column_probabilities(in.column_probabilities),
         row_weights(in.row_weights),
         column_weights(in.column_weights),
         batch{.similarity = similarity.view(),
@@ -66,6 +69,8 @@ struct device_matrix {
               .extra_columns = in.extra_columns,
               .row_ids = row_ids.view(),
               .column_ids = column_ids.view(),
+              .row_probabilities = row_probabilities.view(),
+              .column_probabilities = column_probabilities.view(),
               .row_weights = row_weights.view(),
               .column_weights = column_weights.view(),
               .reduction = in.reduction} {}
@@ -76,6 +81,7 @@ struct device_matrix {
   array<R> relevance, column_relevance;
   array<std::uint8_t> mask;
   array<std::int64_t> row_ids, column_ids;
+  array<double> row_probabilities, column_probabilities;
   array<double> row_weights;
   array<float> column_weights;
   rankloss::cuda::similarity_batch<T, R> batch;
@@ -128,26 +134,28 @@ template <class Loss, class T, class R>
   if constexpr (rankloss::detail::gives_temperature_gradient<Loss>)
     to.temperature_gradient = &out.by_temperature;
   if constexpr (rankloss::detail::gives_bias_gradient<Loss>) to.bias_gradient = &out.by_bias;
-  out.value =
-      rankloss::evaluate(loss,
-                         rankloss::similarity_batch<double, R>{.similarity = similarity,
-                                                               .rows = in.rows,
-                                                               .columns = in.columns,
-                                                               .stride = in.stride,
-                                                               .matches = in.matches,
-                                                               .row_classes = in.row_classes,
-                                                               .column_classes = in.column_classes,
-                                                               .relevance = in.relevance,
-                                                               .column_relevance = in.column_relevance,
-                                                               .mask = in.mask,
-                                                               .without_diagonal = in.without_diagonal,
-                                                               .extra_columns = in.extra_columns,
-                                                               .row_ids = in.row_ids,
-                                                               .column_ids = in.column_ids,
-                                                               .row_weights = in.row_weights,
-                                                               .column_weights = in.column_weights,
-                                                               .reduction = in.reduction},
-                         to);
+  out.value = rankloss::evaluate(
+      loss,
+      rankloss::similarity_batch<double, R>{.similarity = similarity,
+                                            .rows = in.rows,
+                                            .columns = in.columns,
+                                            .stride = in.stride,
+                                            .matches = in.matches,
+                                            .row_classes = in.row_classes,
+                                            .column_classes = in.column_classes,
+                                            .relevance = in.relevance,
+                                            .column_relevance = in.column_relevance,
+                                            .mask = in.mask,
+                                            .without_diagonal = in.without_diagonal,
+                                            .extra_columns = in.extra_columns,
+                                            .row_ids = in.row_ids,
+                                            .column_ids = in.column_ids,
+                                            .row_probabilities = in.row_probabilities,
+                                            .column_probabilities = in.column_probabilities,
+                                            .row_weights = in.row_weights,
+                                            .column_weights = in.column_weights,
+                                            .reduction = in.reduction},
+      to);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/loss.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,23 @@ template <class T>
 template <class T>
 [[nodiscard]] std::size_t columns_of(const embedding_batch<T>& batch) noexcept {
   return compares_with_itself(batch) ? batch.rows : batch.columns;
+}
+template <class T>
+[[nodiscard]] const device_reals& column_probabilities_of(const embedding_batch<T>& batch) noexcept {
+  return compares_with_itself(batch) ? batch.row_probabilities : batch.column_probabilities;
+}
+/// Whether vectors of a side are taken with length 1. Lists of projections are not, and their items are.
+template <class T>
+[[nodiscard]] bool takes_unit_vectors(const embedding_batch<T>& batch, bool columns,
+                                      directions over) noexcept {
+  if (batch.similarity == similarity::projection)
+    return columns ? over == directions::rows : over == directions::columns;
+  return batch.similarity == similarity::cosine;
+}
+/// Whether similarities are others for rows than for columns.
+template <class T>
+[[nodiscard]] bool differs_by_direction(const embedding_batch<T>& batch, directions over) noexcept {
+  return batch.similarity == similarity::projection && over == directions::both;
 }
 /// Whether pairs match by index, and not by matches or by class.
 template <class T>
@@ -77,17 +95,19 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
   require(d > 0 || rows == 0, "dimension: 0, expected at least 1");
   require(columns == 0 || d == 0 || self || !batch.column_embeddings.empty(), "columns: ", columns,
           " without column_embeddings, expected them, or 0: the rows are compared with themselves");
-  require(batch.similarity != similarity::projection,
-          "similarity: projection has no kernel, expected cosine or dot");
   if (self) {
     require(
         rows == 0 || !by_index(batch),
         "column_embeddings: none given, and no matches or classes, expected columns, or classes of rows that "
         "are compared with themselves");
-    require(batch.column_classes.empty() && batch.column_ids.empty(),
-            "column_classes, column_ids: given without column_embeddings, expected those of the rows alone");
+    require(
+        batch.column_classes.empty() && batch.column_ids.empty() && batch.column_probabilities.empty(),
+        "column_classes, column_ids, column_probabilities: given without column_embeddings, expected those of "
+        "the rows alone");
     require(out.column_gradient.empty(),
             "column_gradient: given without column_embeddings, expected row_gradient alone");
+    require(batch.similarity != similarity::projection,
+            "similarity: projection of rows onto themselves, expected column_embeddings");
     require(batch.column_stride == 0, "column_stride: ", batch.column_stride,
             " without column_embeddings, expected none");
   } else {
@@ -143,6 +163,8 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
   };
   check_weights("row_weights", batch.row_weights, rows, "row");
   check_weights("column_weights", batch.column_weights, columns, "column");
+  check_weights("row_probabilities", batch.row_probabilities, rows, "row");
+  check_weights("column_probabilities", batch.column_probabilities, columns, "column");
 }
 
 }  // namespace detail

@@ -123,12 +123,12 @@ template <class T, class E>
 ///
 ///     g, or (g - (g u) u) / |x| by vectors x of which u has length 1
 ///
-/// @param unit  what slopes were multiplied by where vectors are packed
+/// @param unit, lengths  what slopes were multiplied by where vectors are packed
 template <class T, class E>
 __global__ void __launch_bounds__(vectors_of_block* warp_size)
     commit_vectors(const embedding_side<T, E> side, const T* sums, std::size_t first, std::size_t count,
-                   T* gradient, double scale, std::uint32_t add, const std::uint64_t* bad,
-                   const double* unit) {
+                   T* gradient, double scale, std::uint32_t add, const std::uint64_t* bad, const double* unit,
+                   double lengths) {
   const warp_team team;
   const std::size_t n = std::size_t{blockIdx.x} * vectors_of_block + threadIdx.x / warp_size;
   if (n >= count) return;
@@ -137,10 +137,9 @@ __global__ void __launch_bounds__(vectors_of_block* warp_size)
   const E* const own = side.vectors + i * side.apart;
   double along = 0.0, back = 1.0;
   unit_length length{};
-  if constexpr (is_packed<T, E>) back = 1.0 / *unit;
+  if constexpr (is_packed<T, E>) back = 1.0 / (*unit * lengths);
   if (side.unit != 0) {
     length = side.lengths[i];
-    if constexpr (is_packed<T, E>) back /= packed_length * packed_length;
     for (std::size_t k = team.rank(); k < d; k += team.size())
       along = fma(static_cast<double>(g[k]), unit_component<T>(length, own[k]), along);
     along = sum(team, along);

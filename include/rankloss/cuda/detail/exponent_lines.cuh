@@ -114,6 +114,8 @@ struct exponent_slope {
 ///
 ///     exponent(s, positive), slope(s, positive)
 ///                    the exponent of an item, and its derivative
+///     steepest_up_to(x)
+///                    not below the derivative, of either sign, of any exponent up to x
 ///     outcome(sums)  what the loss is
 template <class T, class Form>
 struct exponent_lines {
@@ -142,6 +144,10 @@ struct exponent_lines {
   [[nodiscard]] __device__ T slope_of(const slope& of, T score, bool positive) const {
     const double s = limited_score(score);
     return of.template of_item<T>(form.exponent(s, positive), form.slope(s, positive), positive);
+  }
+  [[nodiscard]] __device__ double largest_slope(const slope& of) const {
+    return fmax(fabs(of.positive_multiple) * form.steepest_up_to(of.positive_top),
+                fabs(of.negative_multiple) * form.steepest_up_to(of.negative_top));
   }
 };
 

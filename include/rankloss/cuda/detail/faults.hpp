@@ -32,6 +32,8 @@ enum class fault : std::uint64_t {
   tangent,
   row_weight,
   column_weight,
+  row_probability,
+  column_probability,
   row_embedding,
   column_embedding,
   dot_products,
@@ -141,6 +143,10 @@ struct fault_record {
       fail("row_weights: ", found.number, " at row ", l, ", expected a finite number >= 0");
     case fault::column_weight:
       fail("column_weights: ", found.number, " at column ", l, ", expected a finite number >= 0");
+    case fault::row_probability:
+      fail("row_probabilities: ", found.number, " at row ", l, ", expected 1e-300 to 1");
+    case fault::column_probability:
+      fail("column_probabilities: ", found.number, " at column ", l, ", expected 1e-300 to 1");
     case fault::row_embedding:
       fail("row_embeddings: ", found.number, " at row ", l, ", component ", i, ", expected a finite number");
     case fault::column_embedding:

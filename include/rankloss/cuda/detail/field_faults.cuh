@@ -75,5 +75,9 @@ template <class Numbers>
   const double w = weights[i];
   return !(is_finite(w) && w >= 0.0);
 }
+/// Whether probability i is none.
+[[nodiscard]] __device__ inline bool bad_probability_at(const device_reals& probabilities, std::size_t i) {
+  return i < probabilities.size() && !rankloss::detail::within(probabilities[i], 1e-300, 1.0);
+}
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

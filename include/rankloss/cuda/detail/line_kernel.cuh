@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(product_threads)
       const std::size_t i = row + own_row() + r;
       if (i < task.rows)
         slopes[(i - first_row) * task.columns + j] =
-            pair_slope(task, lines, of_lines[i], of_lines[task.rows + j], task.kind(i, j), own[r][c]);
+            pair_slope(task, lines, of_lines[i], of_lines[task.rows + j], task.kind(i, j), own[r][c], i, j);
     }
   }
 }
@@ -97,6 +97,9 @@ __global__ void __launch_bounds__(product_threads)
 ///     slope_of(slope, score, positive)
 ///                              d(value) / d(similarity) through one line
 ///     largest_slope(slope)     not below any of those, of either sign
+///
+/// A loss that takes weights of items has `weights`, which are set before kernels are given the lines. It may ask a
+/// segment for log_weight(k) and log_unit(), and slope_of has the logarithm of the item's as its last parameter.
 template <class Loss, template <class> class Lines>
 struct embedding_engine : private panel_engine<Loss, Lines> {
   template <class T>
@@ -126,13 +129,16 @@ struct embedding_engine : private panel_engine<Loss, Lines> {
                             const embedding_outputs<T>& out, context& ctx, std::size_t height) {
     using lines_type = Lines<T>;
     const plan<T> to(batch, height);
-    const lines_type lines = lines_type::of(loss, !by_index(batch), !out.temperature_gradient.empty());
+    lines_type lines = lines_type::of(loss, !by_index(batch), !out.temperature_gradient.empty());
     void* const memory = ctx.scratch(to.bytes);
     const cudaStream_t stream = ctx.stream();
     const std::size_t rows = batch.rows, columns = to.columns, d = batch.dimension;
+    to.places.weigh_items(lines, batch.row_probabilities, column_probabilities_of(batch), rows, columns,
+                          memory, stream);
 
-    const embedding_side<T> row_side = to.row_side.side(memory, batch, false, d);
-    const embedding_side<T> column_side = to.self ? row_side : to.column_side.side(memory, batch, true, d);
+    const embedding_side<T> row_side = to.row_side.side(memory, batch, false, d, loss.over);
+    const embedding_side<T> column_side =
+        to.self ? row_side : to.column_side.side(memory, batch, true, d, loss.over);
     const auto prepare = [&](const embedding_side<T>& side) {
       if (side.count > 0)
         launch("prepare_vectors", prepare_vectors<T, T>, blocks_for(side.count, vectors_of_block),
@@ -186,7 +192,7 @@ struct embedding_engine : private panel_engine<Loss, Lines> {
       if (count > 0)
         launch("commit_vectors", commit_vectors<T, T>, blocks_for(count, vectors_of_block),
                vectors_of_block * warp_size, 0, stream, side, sums, std::size_t{0}, count, gradient.data(),
-               out.scale, out.update == update::add ? 1u : 0u, task.bad, nullptr);
+               out.scale, out.update == update::add ? 1u : 0u, task.bad, nullptr, 1.0);
     };
     commit(row_side, row_sums, row_slopes, out.row_gradient);
     if (!to.self) commit(column_side, column_sums, column_slopes, out.column_gradient);

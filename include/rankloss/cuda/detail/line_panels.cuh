@@ -127,7 +127,8 @@ __global__ void __launch_bounds__(product_threads)
   T factor{1};
   if constexpr (packed) {
     factor = static_cast<T>(*unit) * column_inverse;
-    if (panel.row_lengths != nullptr) factor *= T(packed_length * packed_length);
+    if (panel.row_lengths != nullptr) factor *= T(packed_length);
+    if (panel.column_lengths != nullptr) factor *= T(packed_length);
   }
   const unsigned rows = task.rows - row < tile_side ? static_cast<unsigned>(task.rows - row) : tile_side;
   const auto write = [&](const typename Lines::slope& of_column, const auto& kind_of_row) {
@@ -137,7 +138,7 @@ __global__ void __launch_bounds__(product_threads)
     for (unsigned r = first; r < rows; r += row_step) {
       const T row_inverse = packed ? row_inverses[r] : T{1};
       const T slope = pair_slope(task, lines, *of_row, of_column, kind_of_row(row + r),
-                                 panel.similarity(*from, row_inverse, column_inverse));
+                                 panel.similarity(*from, row_inverse, column_inverse), row + r, j);
       if constexpr (packed)
         *to = rounded<E>(slope * (row_inverse * factor));
       else
@@ -235,15 +236,17 @@ struct panel_engine {
     using task_type = line_task<lines_type, T, E>;
     constexpr bool packed = is_packed<T, E>;
     const panel_plan<lines_type, T, E> to(batch, most_rows, Products::workspace_bytes);
-    const lines_type lines = lines_type::of(loss, !by_index(batch), !out.temperature_gradient.empty());
+    lines_type lines = lines_type::of(loss, !by_index(batch), !out.temperature_gradient.empty());
     void* const memory = ctx.scratch(to.bytes);
     const cudaStream_t stream = ctx.stream();
     const std::size_t rows = batch.rows, columns = to.columns, d = batch.dimension;
+    to.places.weigh_items(lines, batch.row_probabilities, column_probabilities_of(batch), rows, columns,
+                          memory, stream);
     auto bound = products.bind(stream, to.template at<void>(memory, to.workspace));
 
-    const embedding_side<T, E> row_side = to.row_side.side(memory, batch, false, to.vector_apart);
+    const embedding_side<T, E> row_side = to.row_side.side(memory, batch, false, to.vector_apart, loss.over);
     const embedding_side<T, E> column_side =
-        to.self ? row_side : to.column_side.side(memory, batch, true, to.vector_apart);
+        to.self ? row_side : to.column_side.side(memory, batch, true, to.vector_apart, loss.over);
     const auto prepare = [&](const embedding_side<T, E>& side) {
       if (side.count > 0)
         launch("prepare_vectors", prepare_vectors<T, E>, blocks_for(side.count, vectors_of_block),
@@ -271,11 +274,12 @@ struct panel_engine {
                                             .to_apart = to.panel_apart,
                                             .adds = false});
       formed = first;
-      return product_panel<T, packed>{.products = similarities,
-                                      .apart = to.panel_apart,
-                                      .first_row = first,
-                                      .row_lengths = row_side.unit != 0 ? row_side.lengths : nullptr,
-                                      .column_lengths = row_side.unit != 0 ? column_side.lengths : nullptr};
+      return product_panel<T, packed>{
+          .products = similarities,
+          .apart = to.panel_apart,
+          .first_row = first,
+          .row_lengths = row_side.unit != 0 ? row_side.lengths : nullptr,
+          .column_lengths = column_side.unit != 0 ? column_side.lengths : nullptr};
     };
     const pair_task pairs = pairs_of(loss, batch);
     const task_type task = task_of(lines, pairs, batch, out, row_side, column_side, to.places, memory, ctx);
@@ -302,12 +306,14 @@ struct panel_engine {
         require_success(cudaMemsetAsync(sums, 0, count * to.vector_apart * sizeof(T), stream),
                         "cudaMemsetAsync");
     };
+    const double lengths =
+        (row_side.unit != 0 ? packed_length : 1.0) * (column_side.unit != 0 ? packed_length : 1.0);
     const auto commit = [&](const embedding_side<T, E>& side, const T* sums, std::size_t first,
                             std::size_t count, const device_span<T>& gradient) {
       if (count > 0)
         launch("commit_vectors", commit_vectors<T, E>, blocks_for(count, vectors_of_block),
                vectors_of_block * warp_size, 0, stream, side, sums, first, count, gradient.data(), out.scale,
-               out.update == update::add ? 1u : 0u, task.bad, unit);
+               out.update == update::add ? 1u : 0u, task.bad, unit, lengths);
     };
     clear(row_sums, to.self ? row_slopes : std::min(row_slopes, height));
     if (!to.self) clear(column_sums, column_slopes);

@@ -6,6 +6,7 @@
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/device_span.hpp>
 #include <rankloss/detail/base/host_device.hpp>
+#include <rankloss/distance.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,12 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 /// exp(-x) for x >= 0 in numbers of type T.
 [[nodiscard]] __device__ inline float exp_minus(float x) { return expf(-fmaxf(x, 0.0f)); }
 [[nodiscard]] __device__ inline double exp_minus(double x) { return exp(-fmax(x, 0.0)); }
+
+/// Not below any derivative of a distance of floats: the next one below a cosine of 1 has the Euclidean distance
+/// 2^-11.5.
+[[nodiscard]] __device__ inline double steepest_of(distance kind) {
+  return kind == distance::cosine ? 1.0 : kind == distance::euclidean ? 2897.0 : 2.0;
+}
 
 enum class pair_kind { none, negative, positive };
 
@@ -123,6 +130,40 @@ class line_segment {
   bool without_own_;
 };
 
+/// Weights of rows, as items of columns, then of columns: their logarithms, relative to the greatest weight of the side.
+template <class Number>
+struct item_weights {
+  using number_type = Number;
+
+  const Number* logarithms;  ///< [rows + columns]
+  const double* units;       ///< minus the logarithm of the greatest weight: of rows and of columns
+};
+
+/// Lines of a loss that takes weights of items.
+template <class Lines>
+concept weighs_items = requires(const Lines& lines) {
+  lines.weights.logarithms;
+};
+
+/// Neighbouring items of a line, and their weights.
+template <class Segment, class Number>
+class weighted_segment {
+ public:
+  __device__ weighted_segment(const Segment& items, const Number* logarithms, double log_unit)
+      : items_(items), logarithms_(logarithms), log_unit_(log_unit) {}
+
+  [[nodiscard]] __device__ unsigned size() const { return items_.size(); }
+  [[nodiscard]] __device__ auto score(unsigned k) const { return items_.score(k); }
+  [[nodiscard]] __device__ pair_kind kind(unsigned k) const { return items_.kind(k); }
+  [[nodiscard]] __device__ Number log_weight(unsigned k) const { return logarithms_[k]; }
+  [[nodiscard]] __device__ double log_unit() const { return log_unit_; }
+
+ private:
+  const Segment& items_;
+  const Number* logarithms_;
+  double log_unit_;
+};
+
 /// What a loss sums up of a line when it looks at it for the first time, and for the second time.
 template <class Lines>
 struct first_look {
@@ -212,22 +253,28 @@ __device__ inline void sum_tile(const pair_task& task, const Look& look,
         is_column ? &memory.scores[half * half_size][line] : &memory.scores[line][half * half_size];
     const unsigned stride = is_column ? tile_side + 1 : 1;
     const auto count = static_cast<unsigned>(items - first < half_size ? items - first : half_size);
-    const std::size_t of_all = (is_column ? task.rows : 0) + number;
+    const auto sum_up = [&](const auto& segment) {
+      const std::size_t of_all = (is_column ? task.rows : 0) + number;
+      if constexpr (weighs_items<decltype(look.lines)>)
+        return look.sum_up(
+            weighted_segment(segment, look.lines.weights.logarithms + (is_column ? 0 : task.rows) + first,
+                             look.lines.weights.units[!is_column]),
+            of_all);
+      else
+        return look.sum_up(segment, of_all);
+    };
     if (task.all_negative(row, column))
-      own = look.sum_up(negative_segment<T>(scores, stride, count), of_all);
+      own = sum_up(negative_segment<T>(scores, stride, count));
     else if (task.is_each())
-      own = look.sum_up(kind_segment<T>(scores, stride,
-                                        is_column ? &memory.kinds[half * half_size][line]
-                                                  : &memory.kinds[line][half * half_size],
-                                        is_column ? tile_side + 4 : 1, count),
-                        of_all);
+      own = sum_up(kind_segment<T>(
+          scores, stride,
+          is_column ? &memory.kinds[half * half_size][line] : &memory.kinds[line][half * half_size],
+          is_column ? tile_side + 4 : 1, count));
     else
-      own = look.sum_up(
-          line_segment<T>(
-              scores, stride, count, task.by_class ? &memory.classes[!is_column][half * half_size] : nullptr,
-              task.by_class ? memory.classes[is_column][line] : 0,
-              static_cast<std::int64_t>(number) - static_cast<std::int64_t>(first), task.without_diagonal),
-          of_all);
+      own = sum_up(line_segment<T>(
+          scores, stride, count, task.by_class ? &memory.classes[!is_column][half * half_size] : nullptr,
+          task.by_class ? memory.classes[is_column][line] : 0,
+          static_cast<std::int64_t>(number) - static_cast<std::int64_t>(first), task.without_diagonal));
   }
   __syncthreads();
   if (half == 1) memory.halves[threadIdx.x % (2 * tile_side)] = own;

@@ -4,9 +4,11 @@
 #include <rankloss/cuda/detail/embedding_shape.hpp>
 #include <rankloss/cuda/detail/embedding_side.cuh>
 #include <rankloss/cuda/detail/faults.hpp>
+#include <rankloss/cuda/detail/field_faults.cuh>
 #include <rankloss/cuda/detail/launch.cuh>
 #include <rankloss/cuda/detail/line_sums.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/scratch_plan.hpp>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/embedding_batch.hpp>
@@ -56,6 +58,9 @@ struct line_task {
     if (weights(of_columns).empty()) return false;
     const double w = weights(of_columns)[k];
     return !(is_finite(w) && w >= 0.0);
+  }
+  [[nodiscard]] __device__ const device_reals& probabilities(bool of_columns) const {
+    return of_columns && !self ? batch.column_probabilities : batch.row_probabilities;
   }
   /// Of row or column k.
   [[nodiscard]] __device__ double weight(bool of_columns, std::size_t k) const {
@@ -108,6 +113,8 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
       };
       if (task.bad_weight(of_columns, k))
         look({fault_of(of_columns ? fault::column_weight : fault::row_weight), k});
+      if (bad_probability_at(task.probabilities(of_columns), k))
+        look({fault_of(of_columns ? fault::column_probability : fault::row_probability), k});
       if (!has_side) continue;
       if (side.not_finite[k] != no_component)
         look({fault_of(of_columns ? fault::column_embedding : fault::row_embedding, side.not_finite[k]), k});
@@ -116,13 +123,16 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
     largest[of_columns] = greatest(team, largest[of_columns]);
   }
   if (task.self) largest[1] = largest[0];
-  if (task.check && task.batch.similarity == similarity::dot) {
+  if (task.check && task.batch.similarity != similarity::cosine) {
     // By halves of the exponent, so that the product itself cannot overflow, and twice as far as the exact
     // sum may reach, so that neither its rounding nor a difference of two overflows.
     const double reach = 2.0 * static_cast<double>(task.batch.dimension > 0 ? task.batch.dimension : 1);
     const double most = static_cast<double>(greatest_number<typename Task::score_type>) / reach;
-    const bool fits =
-        largest[0] <= most / fmax(1.0, largest[1]) && largest[1] <= most / fmax(1.0, largest[0]);
+    const bool is_dot = task.batch.similarity == similarity::dot;
+    const auto within_reach = [&](double own, double other) {
+      return own <= most / fmax(1.0, is_dot ? other : 1.0);
+    };
+    const bool fits = within_reach(largest[0], largest[1]) && within_reach(largest[1], largest[0]);
     const first_fault own{fault_of(fault::dot_products), 0};
     if (!fits && comes_first(own, found)) found = own;
   }
@@ -142,6 +152,8 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
       switch (kind_of(found.word)) {
         case fault::row_weight: record.number = task.batch.row_weights[found.list]; break;
         case fault::column_weight: record.number = task.batch.column_weights[found.list]; break;
+        case fault::row_probability: record.number = task.batch.row_probabilities[found.list]; break;
+        case fault::column_probability: record.number = task.batch.column_probabilities[found.list]; break;
         case fault::row_embedding:
           record.number = static_cast<double>(
               task.batch.row_embeddings[found.list * task.row_side.stride + item_of(found.word)]);
@@ -219,25 +231,56 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lines(const Task task) 
   write(task.out.bias_gradient, by_bias);
 }
 
-/// d(value) / d(similarity) of a pair of which this is the similarity.
+/// d(value) / d(similarity) of the pair of row i and column j of which this is the similarity.
 template <class Lines, class T>
 [[nodiscard]] __device__ inline T pair_slope(const pair_task& task, const Lines& lines,
                                              const typename Lines::slope& of_row,
-                                             const typename Lines::slope& of_column, pair_kind kind,
-                                             T score) {
+                                             const typename Lines::slope& of_column, pair_kind kind, T score,
+                                             std::size_t i, std::size_t j) {
   T slope{0};
   if (kind != pair_kind::none) {
     const bool positive = kind == pair_kind::positive;
-    if (task.over_rows) slope = lines.slope_of(of_row, score, positive);
-    if (task.over_columns) slope += lines.slope_of(of_column, score, positive);
+    const auto slope_of = [&](const typename Lines::slope& of_line, std::size_t item) {
+      if constexpr (weighs_items<Lines>)
+        return lines.slope_of(of_line, score, positive, lines.weights.logarithms[item]);
+      else
+        return lines.slope_of(of_line, score, positive);
+    };
+    if (task.over_rows) slope = slope_of(of_row, task.rows + j);
+    if (task.over_columns) slope += slope_of(of_column, i);
   }
   return slope;
+}
+
+/// Takes the inverses of probabilities as weights; where none are given all are 1. A block for each side.
+template <class Number>
+__global__ void __launch_bounds__(reduce_threads)
+    take_logarithms(const device_reals of_rows, const device_reals of_columns, std::size_t rows,
+                    std::size_t columns, Number* logarithms, double* units) {
+  __shared__ block_team::slots slots;
+  const block_team team(slots);
+  const bool is_column = blockIdx.x != 0;
+  const device_reals& probabilities = is_column ? of_columns : of_rows;
+  const std::size_t count = is_column ? columns : rows;
+  Number* const to = logarithms + (is_column ? rows : 0);
+  double own = 1.0;
+  for (std::size_t k = team.rank(); k < probabilities.size(); k += team.size())
+    own = fmin(own, probabilities[k]);
+  const double lowest = least(team, own);
+  for (std::size_t k = team.rank(); k < count; k += team.size())
+    to[k] = number<Number>(probabilities.empty() ? 0.0 : log(lowest / probabilities[k]));
+  if (team.rank() == 0) units[is_column] = log(lowest);
+}
+
+[[nodiscard]] inline unsigned blocks_for(std::size_t count, std::size_t of_block) {
+  return static_cast<unsigned>((count + of_block - 1) / of_block);
 }
 
 /// Where what is known of lines lies in scratch.
 template <class Lines>
 struct line_places {
   std::size_t first, second, slopes, values, by_temperature, by_bias, means, bad;
+  std::size_t logarithms = 0, units = 0;
 
   line_places(scratch_plan& plan, std::size_t lines)
       : first(plan.take<typename Lines::first>(lines)),
@@ -247,7 +290,27 @@ struct line_places {
         by_temperature(plan.take<double>(lines)),
         by_bias(plan.take<double>(lines)),
         means(plan.take<list_mean>(2)),
-        bad(plan.take<std::uint64_t>(1)) {}
+        bad(plan.take<std::uint64_t>(1)) {
+    if constexpr (weighs_items<Lines>) {
+      using number_type = typename decltype(Lines::weights)::number_type;
+      logarithms = plan.take<number_type>(lines);
+      units = plan.take<double>(2);
+    }
+  }
+
+  /// Gives the lines the weights of items where they take such.
+  void weigh_items(Lines& lines, const device_reals& row_probabilities,
+                   const device_reals& column_probabilities, std::size_t rows, std::size_t columns,
+                   void* memory, cudaStream_t stream) const {
+    if constexpr (weighs_items<Lines>) {
+      using number_type = typename decltype(Lines::weights)::number_type;
+      auto* const to = scratch_plan::at<number_type>(memory, logarithms);
+      auto* const to_units = scratch_plan::at<double>(memory, units);
+      launch("take_logarithms", take_logarithms<number_type>, 2, reduce_threads, 0, stream, row_probabilities,
+             column_probabilities, rows, columns, to, to_units);
+      lines.weights = {to, to_units};
+    }
+  }
 };
 
 /// Where what is known of the vectors of a side lies in scratch.
@@ -264,13 +327,13 @@ struct side_places {
 
   template <class T>
   [[nodiscard]] embedding_side<T, E> side(void* memory, const embedding_batch<T>& batch, bool is_column,
-                                          std::size_t apart) const {
+                                          std::size_t apart, directions over) const {
     const std::size_t stride = is_column ? batch.column_stride : batch.row_stride;
     return {.given = is_column ? batch.column_embeddings : batch.row_embeddings,
             .count = is_column ? columns_of(batch) : batch.rows,
             .dimension = batch.dimension,
             .stride = stride > 0 ? stride : batch.dimension,
-            .unit = batch.similarity == similarity::cosine ? 1u : 0u,
+            .unit = takes_unit_vectors(batch, is_column, over) ? 1u : 0u,
             .vectors = scratch_plan::at<E>(memory, vectors),
             .apart = apart,
             .lengths = scratch_plan::at<unit_length>(memory, lengths),
@@ -278,10 +341,6 @@ struct side_places {
             .not_finite = scratch_plan::at<std::uint64_t>(memory, not_finite)};
   }
 };
-
-[[nodiscard]] inline unsigned blocks_for(std::size_t count, std::size_t of_block) {
-  return static_cast<unsigned>((count + of_block - 1) / of_block);
-}
 
 template <class Loss, class T>
 [[nodiscard]] pair_task pairs_of(const Loss& loss, const embedding_batch<T>& batch) {

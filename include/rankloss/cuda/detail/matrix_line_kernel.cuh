@@ -133,7 +133,8 @@ __global__ void __launch_bounds__(slope_threads) write_matrix_slopes(const Task 
       to = not_a_number<T>;
       continue;
     }
-    const T own = pair_slope(task.pairs, task.lines, task.slopes[i], of_column, task.pairs.kind(i, j), task.scores(i, j));
+    const T own = pair_slope(task.pairs, task.lines, task.slopes[i], of_column, task.pairs.kind(i, j),
+                             task.scores(i, j), i, j);
     put_number(to, held_as<double>(task.out.scale * static_cast<double>(own)), task.out.update);
   }
 }
@@ -165,9 +166,11 @@ struct matrix_line_engine {
     const std::size_t rows = batch.rows, columns = batch.columns;
     const plan<T> to(rows, columns, height);
     const bool several = !batch.matches.empty() || !batch.row_classes.empty();
-    const lines_type lines = lines_type::of(loss, several, !out.temperature_gradient.empty());
+    lines_type lines = lines_type::of(loss, several, !out.temperature_gradient.empty());
     void* const memory = ctx.scratch(to.bytes);
     const cudaStream_t stream = ctx.stream();
+    to.lines.weigh_items(lines, batch.row_probabilities, batch.column_probabilities, rows, columns, memory,
+                         stream);
 
     auto* const state = scratch_plan::at<matrix_state>(memory, to.state);
     const bool check = ctx.checks == data_checks::on;

@@ -59,6 +59,8 @@ struct matrix_pairs {
 enum class matrix_field : unsigned {
   row_weight,
   column_weight,
+  row_probability,
+  column_probability,
   similarity,
   relevance,
   column_relevance,
@@ -70,6 +72,8 @@ enum class matrix_field : unsigned {
 inline constexpr const char* matrix_words[] = {
     "row_weights: $x at row $i, expected a finite number >= 0",
     "column_weights: $x at column $i, expected a finite number >= 0",
+    "row_probabilities: $x at row $i, expected 1e-300 to 1",
+    "column_probabilities: $x at column $i, expected 1e-300 to 1",
     "similarity: $x at row $l, column $i, expected a number",
     "relevance: $x at row $l, column $i, expected $e",
     "column_relevance: $x at row $l, column $i, expected $e",
@@ -96,6 +100,8 @@ struct matrix_fields {
     const auto of = [i](matrix_field of) { return fault_of_field(static_cast<unsigned>(of), i); };
     if (bad_weight_at(batch.row_weights, i)) return of(matrix_field::row_weight);
     if (bad_weight_at(batch.column_weights, i)) return of(matrix_field::column_weight);
+    if (bad_probability_at(batch.row_probabilities, i)) return of(matrix_field::row_probability);
+    if (bad_probability_at(batch.column_probabilities, i)) return of(matrix_field::column_probability);
     if (i >= batch.rows * batch.columns) return no_fault;
     const std::size_t row = i / batch.columns, column = i % batch.columns;
     const bool bad_similarity = is_nan(pairs.similarity(row, column));
@@ -110,8 +116,10 @@ struct matrix_fields {
     const auto& batch = pairs.batch;
     const std::size_t i = item_of(word);
     auto field = static_cast<matrix_field>(field_of(word));
-    if (field == matrix_field::row_weight || field == matrix_field::column_weight) {
-      record.number = field == matrix_field::row_weight ? batch.row_weights[i] : batch.column_weights[i];
+    const device_reals* const numbers[] = {&batch.row_weights, &batch.column_weights,
+                                           &batch.row_probabilities, &batch.column_probabilities};
+    if (field < matrix_field::similarity) {
+      record.number = (*numbers[static_cast<unsigned>(field)])[i];
       return;
     }
     const std::size_t row = i / batch.columns, column = i % batch.columns;
