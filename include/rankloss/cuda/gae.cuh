@@ -197,7 +197,8 @@ struct gae_engine {
   struct plan {
     template <class T>
     plan(const trajectory_batch<T>& batch, bool whitens)
-        : raw(scratch.take<double>(whitens ? batch.rewards.size() : 0)),
+        : scratch{},
+          raw(scratch.take<double>(whitens ? batch.rewards.size() : 0)),
           most(scratch.take<double>(whitens ? ragged_lists{batch.offsets, batch.rewards.size()}.count() : 0)),
           whitening(scratch, whitens ? batch.rewards.size() : 0) {}
 

@@ -295,7 +295,8 @@ struct label_engine {
   struct plan {
     template <class T>
     explicit plan(const label_policy_batch<T>& batch)
-        : arrays(scratch.take<double>(batch.scores.size() * label_task<T>::arrays)),
+        : scratch{},
+          arrays(scratch.take<double>(batch.scores.size() * label_task<T>::arrays)),
           first(scratch.take<std::uint32_t>(batch.scores.size() + 1)),
           states(scratch.take<label_state>(lists_of(batch.offsets))),
           terms(scratch.take<double>(lists_of(batch.offsets))),

@@ -50,7 +50,7 @@ struct sndcg_list {
         team.sync();
         const pair_sums<T> sums(x, n, temperature);
         return differentiate(
-            team, n, best, g, slopes, scratch.take<T>(n), static_cast<T*>(nullptr), sink,
+            team, best, g, slopes, scratch.take<T>(n), static_cast<T*>(nullptr), sink,
             [&](auto emit) { sums.ranks(team, emit); }, sums, [](std::uint32_t i) { return i; });
       }
     T* const by_score = scratch.take<T>(n);
@@ -74,7 +74,7 @@ struct sndcg_list {
     const scan_sums<T> sums(team, x, n, temperature, decay, above);
     // Scores and gains by item are not needed any more.
     return differentiate(
-        team, n, best, by_score, slopes, x, g, sink, [&](auto emit) { sums.ranks(team, slopes, emit); }, sums,
+        team, best, by_score, slopes, x, g, sink, [&](auto emit) { sums.ranks(team, slopes, emit); }, sums,
         [&](std::uint32_t i) { return order[i]; });
   }
 
@@ -128,9 +128,9 @@ struct sndcg_list {
   /// The loss from the ranks; `a` holds gains and becomes d(DCG) / d(rank). `item_of` is the item of a
   /// position; a2 and bends are scratch.
   template <class Team, class T, class Ranks, class Sums, class ItemOf>
-  [[nodiscard]] __device__ double differentiate(const Team& team, std::uint32_t n, double best, T* a,
-                                                T* slopes, T* a2, T* bends, const device_sink<T>& sink,
-                                                Ranks ranks, const Sums& sums, ItemOf item_of) const {
+  [[nodiscard]] __device__ double differentiate(const Team& team, double best, T* a, T* slopes, T* a2,
+                                                T* bends, const device_sink<T>& sink, Ranks ranks,
+                                                const Sums& sums, ItemOf item_of) const {
     rank_sums found{0.0, 0.0, 0.0};
     ranks([&](std::uint32_t i, const auto& rank, T slope_sum) {
       slopes[i] = slope_sum;

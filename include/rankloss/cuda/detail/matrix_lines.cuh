@@ -80,8 +80,9 @@ inline constexpr const char* matrix_words[] = {
     "relevance: $x at row $l, column $i, expected a finite number",
     "column_relevance: $x at row $l, column $i, expected a finite number",
     "relevance: $x at row $l, column $i, expected $e; pairs without judgement are left out by the mask, or 0",
-    "column_relevance: $x at row $l, column $i, expected $e; pairs without judgement are left out by the mask, or "
-    "0"};
+    // One string; without parentheses clang takes the second half for a forgotten element.
+    ("column_relevance: $x at row $l, column $i, expected $e; pairs without judgement are left out by the mask, "
+     "or 0")};
 
 template <class Compute, class T, class R>
 struct matrix_fields {

@@ -70,13 +70,17 @@ template <class S>
 
 [[nodiscard]] __device__ inline float rounded(const two_floats& x) { return x.high + x.low; }
 [[nodiscard]] __device__ inline double rounded(double x) { return x; }
+/// a b, rounded before anything is added to it: a compiler may make one operation of a product and a sum, and then
+/// what the rounding took is not what is computed of it.
+[[nodiscard]] __device__ inline float rounded_product(float a, float b) { return __fmul_rn(a, b); }
+
 /// a x
 [[nodiscard]] __device__ inline two_floats product(float a, const two_floats& x) {
-  const float high = a * x.high;
+  const float high = rounded_product(a, x.high);
   return {high, fmaf(a, x.low, fmaf(a, x.high, -high))};
 }
 [[nodiscard]] __device__ inline two_floats product(const two_floats& a, const two_floats& x) {
-  const float high = a.high * x.high;
+  const float high = rounded_product(a.high, x.high);
   return {high, fmaf(a.low, x.high, fmaf(a.high, x.low, fmaf(a.high, x.high, -high)))};
 }
 
@@ -110,7 +114,7 @@ template <class S>
   constexpr float first = 0x1.62e4000000000p-3f, second = 0x1.7f7d1c0000000p-22f,
                   third = 0x1.ef357a0000000p-47f;
   const float m = rintf(x.high * 5.7707802f);
-  const float near = fmaf(-m, first, x.high), step = m * second;
+  const float near = fmaf(-m, first, x.high), step = rounded_product(m, second);
   two_floats rest = two_floats{near, 0.0f} - two_floats{step, fmaf(m, second, -step)};
   rest = rest + two_floats{fmaf(-m, third, x.low), 0.0f};
   const float y = -rest.high;
