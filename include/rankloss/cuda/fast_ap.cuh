@@ -3,6 +3,7 @@
 
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/matrix_list_engine.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/fast_ap.hpp>
@@ -118,7 +119,8 @@ struct fast_ap_list {
   [[nodiscard]] __device__ position position_of(const T& score) const {
     const double cosine =
         rankloss::detail::limited(static_cast<double>(rankloss::detail::bounded(score)), -1.0, 1.0);
-    const double x = (1.0 - cosine) * (0.5 * static_cast<double>(bins));
+    // Rounded, so that nothing is left of it at the edge of a bin, where the slope is 0.
+    const double x = rounded_product(1.0 - cosine, 0.5 * static_cast<double>(bins));
     const auto below = static_cast<std::size_t>(x);
     const auto bin = static_cast<std::uint32_t>(below < bins ? below : bins - 1);
     return {bin, x - static_cast<double>(bin)};

@@ -3,6 +3,7 @@
 
 #include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/detail/base/host_device.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +18,7 @@ template <std::size_t K, class N = double>
 struct exponential_states {
   N s[K];
 
-  __device__ exponential_states() {
+  RANKLOSS_HOST_DEVICE exponential_states() {
 #pragma unroll
     for (std::size_t k = 0; k < K; ++k) s[k] = N{};
   }

@@ -73,6 +73,7 @@ template <class S>
 /// a b, rounded before anything is added to it: a compiler may make one operation of a product and a sum, and then
 /// what the rounding took is not what is computed of it.
 [[nodiscard]] __device__ inline float rounded_product(float a, float b) { return __fmul_rn(a, b); }
+[[nodiscard]] __device__ inline double rounded_product(double a, double b) { return __dmul_rn(a, b); }
 
 /// a x
 [[nodiscard]] __device__ inline two_floats product(float a, const two_floats& x) {
