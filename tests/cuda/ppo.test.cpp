@@ -22,7 +22,6 @@
 namespace cuda_ppo_test {
 
 using cuda_support::array;
-using cuda_support::how;
 using cuda_support::tolerance;
 using rankloss::critic;
 using rankloss::data_checks;
@@ -31,6 +30,13 @@ using rankloss::ppo;
 using rankloss::cuda::context;
 
 namespace {
+
+struct how {
+  double scale = 1.0;
+  rankloss::update update = rankloss::update::overwrite;
+  double filled = 0.0;      ///< what is in the gradient before
+  double least_size = 1.0;  ///< errors of smaller values are as those of this one
+};
 
 /// Steps of a policy or of a critic. The arrays are log probabilities, old ones, advantages and those of a
 /// reference, or values, returns and old values.
@@ -107,13 +113,50 @@ results<double> on_host(const Loss& loss, const host_steps<T>& in, const how& h 
   return out;
 }
 
-/// Terms and sums are of doubles whatever the type of the steps; only the gradient is rounded to it.
+/// How large the terms of the mean are, without regard to their signs.
+template <class T>
+double size_of(const ppo& loss, const host_steps<T>& in, std::size_t i) {
+  using rankloss::detail::policy_ratio;
+  const auto at = [&](std::size_t a) { return static_cast<double>(in.arrays[a][i]); };
+  const policy_ratio rho(at(0), at(1));
+  const double own = std::abs(loss.surrogate(rho.ratio, at(2)).value);
+  if (!(loss.kl_coefficient > 0.0)) return own;
+  return own +
+         loss.kl_coefficient * std::abs(in.arrays[3].empty()
+                                            ? rho.penalty(loss.estimator).value
+                                            : policy_ratio::to_reference(at(3), at(0), loss.estimator).value);
+}
+template <class T>
+double size_of(const critic&, const host_steps<T>&, std::size_t) {
+  return 0.0;  // no term is below 0
+}
+/// The same of the mean.
+template <class Loss, class T>
+double mean_size(const Loss& loss, const host_steps<T>& in) {
+  double sum = 0.0, weights = 0.0, heaviest = 0.0;
+  for (const double w : in.weights) heaviest = std::max(heaviest, w);
+  for (std::size_t i = 0; i < in.arrays[0].size(); ++i) {
+    const double w = !in.mask.empty() && in.mask[i] == 0 ? 0.0
+                     : in.weights.empty()                ? 1.0
+                                                         : in.weights[i] / heaviest;
+    if (!(w > 0.0)) continue;
+    weights += w;
+    sum += w * size_of(loss, in, i);
+  }
+  return weights > 0.0 ? sum / weights : 0.0;
+}
+
+/// The bound of a value, relative to the size of its terms.
+template <class T>
+inline constexpr double value_tolerance = sizeof(T) == sizeof(float) ? 2e-7 : 1e-13;
+
 template <class Loss, class T>
 void agrees(const Loss& loss, const host_steps<T>& in, context& ctx, const how& h = {}) {
   const results<T> device = on_device(loss, in, ctx, h);
   CHECK_NOTHROW(ctx.check());
   const results<double> host = on_host(loss, in, h);
-  CHECK(std::abs(device.value - host.value) <= 1e-13 * std::max(1.0, std::abs(host.value)));
+  const double size = std::max({h.least_size, std::abs(host.value), mean_size(loss, in)});
+  CHECK(std::abs(device.value - host.value) <= value_tolerance<T> * size);
   double largest = 0.0, error = 0.0;
   for (std::size_t i = 0; i < host.gradient.size(); ++i) {
     const double g = static_cast<double>(device.gradient[i]);
@@ -214,6 +257,79 @@ TEST_CASE("cuda ppo: weights and numbers of any size, and no step that counts") 
   none.mask.clear();
   none.weights.assign(30, 0.0);
   agrees(critic{}, none, ctx, {.filled = 5.0});
+}
+
+TEST_CASE("cuda ppo: floats of any kind, a few steps at a time") {
+  const cuda_support::stream own;
+  context ctx(own);
+  std::mt19937 random(12);
+  const auto any = [&](double from, double to) {
+    return std::uniform_real_distribution<double>(from, to)(random);
+  };
+  const auto sized = [&](double from, double to) {
+    return std::pow(10.0, any(from, to)) * (random() % 2 == 0 ? -1.0 : 1.0);
+  };
+  for (int k = 0; k < 400; ++k) {
+    host_steps<float> in;
+    const double log_size = any(-9.0, 3.0), advantage_size = any(-30.0, 30.0),
+                 about = sized(-3.0, k % 9 == 0 ? 6.0 : 1.0);
+    const std::size_t n = 1 + random() % 3;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double off = sized(log_size - 1.0, log_size);
+      in.arrays[0].push_back(static_cast<float>(about + (k % 2 == 0 ? off : any(-0.8, 0.8))));
+      in.arrays[1].push_back(static_cast<float>(about));
+      in.arrays[2].push_back(
+          static_cast<float>(k % 3 == 0 ? sized(advantage_size - 1.0, advantage_size) : sized(-1.0, 1.0)));
+      in.arrays[3].push_back(static_cast<float>(about + sized(log_size - 1.0, log_size)));
+      if (random() % 8 == 0) in.arrays[2][i] = 0.0f;
+      if (k % 5 == 0) in.weights.push_back(random() % 6 == 0 ? 0.0 : std::abs(sized(-40.0, 40.0)));
+    }
+    if (k % 4 == 0) in.arrays[3].clear();
+    const auto estimator = static_cast<kl_estimator>(random() % 3);
+    const double coefficient = k % 7 == 0 ? std::abs(sized(-9.0, 9.0)) : std::abs(sized(-2.0, 0.0));
+    const how h{.scale = k % 6 == 0 ? sized(-25.0, 5.0) : -2.0, .least_size = 0.0};
+    INFO("batch " << k << ", coefficient " << coefficient << ", estimator " << static_cast<int>(estimator));
+    agrees(ppo{.dual_clip = k % 2 == 0 ? 1.7 : 0.0}, in, ctx, h);
+    agrees(ppo{.kl_coefficient = coefficient, .estimator = estimator}, in, ctx, h);
+    agrees(critic{.clip = std::abs(sized(-12.0, 3.0))}, in, ctx, h);
+  }
+}
+
+TEST_CASE("cuda ppo: floats are on the side of a bound that the CPU is on") {
+  const cuda_support::stream own;
+  context ctx(own);
+  for (const double bound : {0.8, 1.2, 1.5}) {
+    host_steps<float> in;
+    for (int k = -60; k <= 60; ++k) {
+      in.arrays[0].push_back(static_cast<float>(std::log(bound)) + static_cast<float>(k) * 0x1p-27f);
+      in.arrays[1].push_back(0.0f);
+      in.arrays[2].push_back(bound > 1.0 ? bound > 1.3 ? -1.0f : 1.0f : -1.0f);
+    }
+    agrees(ppo{.dual_clip = 1.5}, in, ctx);
+  }
+  // Actions whose penalty has all but the slope of the surrogate.
+  for (const double off : {1e-6, 1e-3}) {
+    host_steps<float> in;
+    for (int k = 1; k < 9; ++k) {
+      in.arrays[0].push_back(static_cast<float>(off * k));
+      in.arrays[1].push_back(0.0f);
+      in.arrays[2].push_back(-1.0f);
+    }
+    agrees(ppo{.kl_coefficient = 1.0, .estimator = kl_estimator::k1}, in, ctx);
+  }
+  // Values at a bound, and those at which both squares are equal.
+  host_steps<float> values;
+  for (int k = -60; k <= 60; ++k)
+    for (const double at : {0.2, -0.2, 0.6}) {
+      values.arrays[0].push_back(static_cast<float>(at) + static_cast<float>(k) * 0x1p-26f);
+      values.arrays[1].push_back(at == 0.6 ? 0.4f : k % 2 == 0 ? 3.0f : -3.0f);
+      values.arrays[2].push_back(0.0f);
+    }
+  agrees(critic{}, values, ctx);
+  for (const float old : {-1e-9f, 0.0f, 1e-9f}) {
+    host_steps<float> equal{.arrays = {{0.75f, -0.75f}, {0.5f, -0.5f}, {old, old}, {}}};
+    agrees(critic{.clip = 0.25}, equal, ctx);
+  }
 }
 
 TEST_CASE("cuda ppo: bad numbers are told as on the host, the first of them") {

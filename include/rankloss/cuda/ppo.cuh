@@ -4,6 +4,7 @@
 #include <rankloss/cuda/detail/faults.hpp>
 #include <rankloss/cuda/detail/field_faults.cuh>
 #include <rankloss/cuda/detail/scratch_plan.hpp>
+#include <rankloss/cuda/detail/step_floats.cuh>
 #include <rankloss/cuda/detail/term_kernel.cuh>
 #include <rankloss/cuda/ppo.hpp>
 #include <rankloss/detail/base/finite.hpp>
@@ -23,7 +24,8 @@ using rankloss::detail::policy_term;
 /// What terms of all steps have: weights, a mask, and a slope that is written at once.
 template <class T>
 struct step_terms {
-  static constexpr bool of_relevant = false;
+  static constexpr bool of_relevant = false, has_floats = sizeof(T) == sizeof(float);
+  using near_term = near_step_term;
 
   device_reals weights;
   device_flags mask;
@@ -32,6 +34,7 @@ struct step_terms {
   outputs<T> out;
 
   [[nodiscard]] __device__ bool keeps(std::size_t i) const { return mask.empty() || mask[i]; }
+  [[nodiscard]] __device__ bool weighted() const { return !weights.empty(); }
   [[nodiscard]] __device__ double weight(std::size_t i) const {
     return !keeps(i) ? 0.0 : weights.empty() ? 1.0 : weights[i];
   }
@@ -41,6 +44,14 @@ struct step_terms {
     const double share = mean.share(weight);
     put_number(out.gradient[i], share > 0.0 ? held_as<double>(out.scale * (share * term.slope)) : 0.0,
                out.update);
+  }
+  __device__ void put_near(std::size_t i, const near_step_term& term, const near_share& share) const {
+    if (out.gradient.empty()) return;
+    const float slope = share.factor * term.slope;
+    if (out.update == update::add)
+      put_number(out.gradient[i], static_cast<double>(slope), out.update);
+    else
+      out.gradient[i] = slope;
   }
   __device__ void put_nan(std::size_t i) const {
     if (!out.gradient.empty()) out.gradient[i] = not_a_number<T>;
@@ -59,6 +70,7 @@ template <class T>
 struct policy_terms : step_terms<T> {
   ppo loss;
   policy_batch<T> batch;
+  near_policy near = near_policy::of(loss);
 
   [[nodiscard]] __device__ fault_word fault(std::size_t i) const {
     if (!this->check) return no_fault;
@@ -86,6 +98,16 @@ struct policy_terms : step_terms<T> {
                  : policy_ratio::to_reference(static_cast<double>(batch.reference_log_probabilities[i]), now,
                                               loss.estimator));
   }
+  [[nodiscard]] __device__ bool in_floats(std::size_t i, near_step_term& term) const {
+    term = {};
+    if (!this->keeps(i)) return true;
+    const float now = batch.log_probabilities[i];
+    const near_ratio rho(now, batch.old_log_probabilities[i]);
+    if (!near.surrogate(rho, batch.advantages[i], term)) return false;
+    if (!near.penalised) return true;
+    if (batch.reference_log_probabilities.empty()) return near.penalise(rho, 1.0f, loss.estimator, term);
+    return near.penalise(near_ratio(batch.reference_log_probabilities[i], now), -1.0f, loss.estimator, term);
+  }
 
  private:
   /// The arrays in the order of the words.
@@ -107,6 +129,7 @@ template <class T>
 struct value_terms : step_terms<T> {
   critic loss;
   value_batch<T> batch;
+  near_critic near = near_critic::of(loss);
 
   [[nodiscard]] __device__ fault_word fault(std::size_t i) const {
     if (!this->check) return no_fault;
@@ -127,6 +150,12 @@ struct value_terms : step_terms<T> {
     const double v = static_cast<double>(batch.values[i]), r = static_cast<double>(batch.returns[i]);
     return batch.old_values.empty() ? loss.term(v, r)
                                     : loss.term(v, r, static_cast<double>(batch.old_values[i]));
+  }
+  [[nodiscard]] __device__ bool in_floats(std::size_t i, near_step_term& term) const {
+    term = {};
+    if (!this->keeps(i)) return true;
+    return batch.old_values.empty() ? near(batch.values[i], batch.returns[i], term)
+                                    : near(batch.values[i], batch.returns[i], batch.old_values[i], term);
   }
 
  private:

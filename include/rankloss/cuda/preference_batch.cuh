@@ -33,6 +33,8 @@ inline constexpr const char* preference_words[] = {
 /// A preference loss over the pairs of a batch.
 template <class Loss, class T>
 struct preference_terms {
+  static constexpr bool has_floats = false;
+
   Loss loss;
   preference_batch<T> batch;
   std::size_t count;   ///< pairs
