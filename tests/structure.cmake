@@ -86,6 +86,7 @@ set(cuda_tested_by
     detail/isotonic:ranks/projected_ranks
     detail/isotonic_tiles:ranks/projected_ranks
     detail/item_ends:preference_batch
+    detail/item_functions:pointwise
     detail/lambda_sums:hosts/xgboost
     detail/laplace_scan:ranks/laplace_ranks
     detail/launch:context
@@ -139,6 +140,7 @@ set(cuda_tested_by
     detail/sort_list:sorts/neural_sort
     detail/sort_steps:sorts/neural_sort
     detail/spearman_steps:soft_spearman
+    detail/step_floats:ppo
     detail/stop_steps:smooth_metric
     detail/term_kernel:preference_batch
     detail/terms_of_ranks:smooth_metric

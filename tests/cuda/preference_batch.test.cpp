@@ -54,6 +54,7 @@ struct results {
   std::vector<T> gradient;
   std::vector<double> per_pair;
   double by_ties = 0.0;
+  std::vector<T> hessian{};
 };
 
 template <class T>
@@ -83,20 +84,27 @@ struct device_preferences {
 };
 
 template <class Loss, class T>
+std::size_t hessians_of(const host_preferences<T>& in, const how& h) {
+  return rankloss::detail::gives_hessian<Loss> && h.hessian ? in.rewards.size() : 0;
+}
+
+template <class Loss, class T>
 results<T> on_device(const Loss& loss, const host_preferences<T>& in, context& ctx, const how& h = {}) {
   const device_preferences<T> on(in);
   const array<double> value(std::vector<double>(1, -1.0)), per_pair(in.preferred.size()),
       by_ties(std::vector<double>(rankloss::tie_loss<Loss> ? 1 : 0, h.filled));
-  const array<T> gradient(std::vector<T>(in.rewards.size(), static_cast<T>(h.filled)));
+  const array<T> gradient(std::vector<T>(h.gradient ? in.rewards.size() : 0, static_cast<T>(h.filled)));
+  const array<T> hessian(std::vector<T>(hessians_of<Loss>(in, h), static_cast<T>(h.filled)));
   cuda_support::on_device(loss, on.batch,
                           rankloss::cuda::outputs<T>{.value = value.view(),
                                                      .gradient = gradient.view(),
                                                      .per_list = per_pair.view(),
+                                                     .hessian = hessian.view(),
                                                      .scale = h.scale,
                                                      .update = h.update},
                           by_ties.view(), ctx);
   return {value.host()[0], gradient.host(), per_pair.host(),
-          rankloss::tie_loss<Loss> ? by_ties.host()[0] : h.filled};
+          rankloss::tie_loss<Loss> ? by_ties.host()[0] : h.filled, hessian.host()};
 }
 
 template <class Loss, class T>
@@ -106,7 +114,8 @@ results<double> on_host(const Loss& loss, const host_preferences<T>& in, const h
   for (const T& r : in.rewards)
     rewards.push_back(std::isnan(r) ? NAN : static_cast<double>(rankloss::detail::bounded(r)));
   results<double> out{0.0, std::vector<double>(rewards.size(), h.filled),
-                      std::vector<double>(in.preferred.size()), h.filled};
+                      std::vector<double>(in.preferred.size()), h.filled,
+                      std::vector<double>(hessians_of<Loss>(in, h), h.filled)};
   const rankloss::preference_batch<double> batch{.rewards = rewards,
                                                  .preferred = in.preferred,
                                                  .other = in.other,
@@ -114,8 +123,11 @@ results<double> on_host(const Loss& loss, const host_preferences<T>& in, const h
                                                  .margins = in.margins,
                                                  .ties = in.ties,
                                                  .reduction = in.reduction};
-  const rankloss::outputs to{
-      .gradient = out.gradient, .per_list = out.per_pair, .scale = h.scale, .update = h.update};
+  const rankloss::outputs to{.gradient = out.gradient,
+                             .per_list = out.per_pair,
+                             .hessian = out.hessian,
+                             .scale = h.scale,
+                             .update = h.update};
   rankloss::context ctx{checks};
   if constexpr (rankloss::tie_loss<Loss>)
     out.value = rankloss::evaluate(loss, batch, to, out.by_ties, ctx);
@@ -134,20 +146,28 @@ void agrees(const Loss& loss, const host_preferences<T>& in, context& ctx, const
   const results<double> host = on_host(loss, in, h);
   CHECK(is_near(device.value, host.value, 1e-13 * std::max(1.0, std::abs(host.value))));
   CHECK(is_near(device.by_ties, host.by_ties, 1e-13 * std::max(1.0, std::abs(host.by_ties))));
-  double largest = 0.0, error = 0.0, of_pairs = 0.0;
-  for (std::size_t i = 0; i < in.rewards.size(); ++i) {
-    const double g = static_cast<double>(device.gradient[i]);
-    largest = std::max(largest, std::abs(host.gradient[i]));
-    error = std::isnan(g) ? INFINITY : std::max(error, std::abs(g - host.gradient[i]));
+  double of_pairs = 0.0;
+  const auto derivatives_agree = [](const std::vector<T>& own, const std::vector<double>& of_host) {
+    double largest = 0.0, error = 0.0;
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const double g = static_cast<double>(own[i]);
+      largest = std::max(largest, std::abs(of_host[i]));
+      error = std::isnan(g) ? INFINITY : std::max(error, std::abs(g - of_host[i]));
+    }
+    INFO("largest " << largest << ", error " << error);
+    CHECK(error <= tolerance<T> * largest + static_cast<double>(std::numeric_limits<T>::min()));
+  };
+  derivatives_agree(device.gradient, host.gradient);
+  {
+    INFO("Hessian");
+    derivatives_agree(device.hessian, host.hessian);
   }
   for (std::size_t k = 0; k < in.preferred.size(); ++k) {
     const double own =
         std::abs(device.per_pair[k] - host.per_pair[k]) / std::max(1.0, std::abs(host.per_pair[k]));
     of_pairs = std::isnan(own) ? INFINITY : std::max(of_pairs, own);
   }
-  INFO(in.preferred.size() << " pairs: largest " << largest << ", error " << error << ", of pairs "
-                           << of_pairs);
-  CHECK(error <= tolerance<T> * largest + static_cast<double>(std::numeric_limits<T>::min()));
+  INFO(in.preferred.size() << " pairs: error of pairs " << of_pairs);
   CHECK(of_pairs <= 1e-13);
 }
 
@@ -267,6 +287,25 @@ TEST_CASE("cuda preference_batch: rewards of any size, infinite ones too") {
   agrees(margin_ranking{}, floats, ctx);
 }
 
+TEST_CASE("cuda preference_batch: gradient and Hessian, each alone with the same bits as both") {
+  const cuda_support::stream own;
+  context ctx(own);
+  auto in = random_pairs<float>(30, 3000, 12, true);
+  give_weights_and_margins(in);
+  const auto both = on_device(rao_kupper{}, in, ctx);
+  const auto first = on_device(rao_kupper{}, in, ctx, {.hessian = false});
+  const auto second = on_device(rao_kupper{}, in, ctx, {.gradient = false});
+  CHECK(first.gradient == both.gradient);
+  CHECK(second.hessian == both.hessian);
+  CHECK(both.hessian != std::vector<float>(30));
+  const device_preferences<float> on(random_pairs<float>(30, 40, 12));
+  const array<float> hessian(30);
+  CHECK_THROWS_WITH(
+      cuda_support::on_device(margin_ranking{}, on.batch,
+                              rankloss::cuda::outputs<float>{.hessian = hessian.view()}, {}, ctx),
+      "rankloss: hessian: this loss has none, expected an empty output");
+}
+
 TEST_CASE("cuda preference_batch: the bits of an item depend on its own pairs alone") {
   const cuda_support::stream own;
   context ctx(own);
@@ -310,6 +349,7 @@ TEST_CASE("cuda preference_batch: bad numbers and indices are told as on the hos
     const auto out = on_device(loss, in, ctx, {.update = rankloss::update::add, .filled = 5.0});
     CHECK(std::isnan(out.value));
     CHECK(std::all_of(out.gradient.begin(), out.gradient.end(), [](float g) { return std::isnan(g); }));
+    CHECK(std::all_of(out.hessian.begin(), out.hessian.end(), [](float x) { return std::isnan(x); }));
     CHECK(std::all_of(out.per_pair.begin(), out.per_pair.end(), [](double x) { return std::isnan(x); }));
     if (rankloss::tie_loss<std::remove_cvref_t<decltype(loss)>>) CHECK(std::isnan(out.by_ties));
     CHECK_THROWS_WITH(ctx.check(), expected);

@@ -41,8 +41,9 @@ struct preference_terms {
   std::size_t looked;  ///< pairs or items, whichever are more
   bool of_relevant;
   bool check, takes_ties;
-  double* per_pair;  ///< [pairs] null: not wanted
-  double* slopes;    ///< [pairs, 2] of the preferred and of the other item; null: not wanted
+  double* per_pair;    ///< [pairs] null: not wanted
+  double* slopes;      ///< [pairs, 2] of the preferred and of the other item; null: not wanted
+  double* curvatures;  ///< the same of second derivatives
 
   [[nodiscard]] __device__ fault_word fault(std::size_t i) const {
     using field = preference_field;
@@ -90,10 +91,14 @@ struct preference_terms {
   __device__ void put(std::size_t k, const preference_term& term, double weight,
                       const list_mean& mean) const {
     if (per_pair != nullptr) per_pair[k] = term.value;
-    if (slopes == nullptr) return;
     const double w = mean.scaled(weight);
-    slopes[2 * k] = w * term.slope_preferred;
-    slopes[2 * k + 1] = w * term.slope_other;
+    const auto leave = [&](double* ends, double of_preferred, double of_other) {
+      if (ends == nullptr) return;
+      ends[2 * k] = w * of_preferred;
+      ends[2 * k + 1] = w * of_other;
+    };
+    leave(slopes, term.slope_preferred, term.slope_other);
+    leave(curvatures, term.curvature_preferred, term.curvature_other);
   }
   __device__ void put_nan(std::size_t k) const {
     if (per_pair != nullptr) per_pair[k] = not_a_number<double>;
@@ -115,14 +120,13 @@ template <class Loss>
 struct preference_engine {
   template <class T>
   [[nodiscard]] static std::size_t scratch_bytes(const Loss&, const preference_batch<T>& batch) {
-    return plan(batch, true).scratch.bytes;
+    return plan(batch, true, rankloss::detail::gives_hessian<Loss>).scratch.bytes;
   }
 
   template <class T>
   static void run(const Loss& loss, const preference_batch<T>& batch, const outputs<T>& out,
                   const device_span<double>& tie_gradient, context& ctx) {
-    const bool slopes = !out.gradient.empty();
-    const plan to(batch, slopes);
+    const plan to(batch, !out.gradient.empty(), !out.hessian.empty());
     void* const memory = ctx.scratch(to.scratch.bytes);
     std::string_view refuses;
     if constexpr (tie_loss<Loss>) {
@@ -141,21 +145,27 @@ struct preference_engine {
         .check = ctx.checks == data_checks::on,
         .takes_ties = tie_loss<Loss> && refuses.empty(),
         .per_pair = out.per_list.data(),
-        .slopes = slopes ? scratch_plan::at<double>(memory, to.slopes) : nullptr};
+        .slopes = out.gradient.empty() ? nullptr : scratch_plan::at<double>(memory, to.slopes),
+        .curvatures = out.hessian.empty() ? nullptr : scratch_plan::at<double>(memory, to.curvatures)};
     const auto task = queue_terms(
         terms, to.terms, batch.reduction, out.value, tie_gradient, out.scale, out.update,
         fault_words{preference_words<tie_loss<Loss>>, refuses.data(), refuses.size()}, memory, ctx);
-    if (slopes) {
+    if (terms.slopes != nullptr || terms.curvatures != nullptr) {
       item_ends ends(to.ends, memory, items, pairs);
       ends.sort(batch.preferred, batch.other, task.faults, ctx.stream());
-      ends.add_up(item_sums<T>{.slopes = terms.slopes,
-                               .computed = task.computed,
-                               .known = task.known,
-                               .scale = out.scale,
-                               .how = out.update,
-                               .gradient = out.gradient.data(),
-                               .faults = task.faults},
-                  ctx.stream());
+      const auto add_up = [&](const double* of_ends, const device_span<T>& derivative) {
+        if (of_ends == nullptr) return;
+        ends.add_up(item_sums<T>{.of_ends = of_ends,
+                                 .computed = task.computed,
+                                 .known = task.known,
+                                 .scale = out.scale,
+                                 .how = out.update,
+                                 .to = derivative.data(),
+                                 .faults = task.faults},
+                    ctx.stream());
+      };
+      add_up(terms.slopes, out.gradient);
+      add_up(terms.curvatures, out.hessian);
     }
     reduce_terms(task, ctx);
   }
@@ -163,15 +173,17 @@ struct preference_engine {
  private:
   struct plan {
     template <class T>
-    plan(const preference_batch<T>& batch, bool wants_slopes)
+    plan(const preference_batch<T>& batch, bool wants_slopes, bool wants_curvatures)
         : terms(scratch, batch.preferred.size(),
                 !batch.pair_weights.empty() || batch.reduction == reduction::mean_of_relevant),
           slopes(scratch.take<double>(wants_slopes ? 2 * batch.preferred.size() : 0)),
-          ends(scratch, wants_slopes ? batch.rewards.size() : 0, wants_slopes ? batch.preferred.size() : 0) {}
+          curvatures(scratch.take<double>(wants_curvatures ? 2 * batch.preferred.size() : 0)),
+          ends(scratch, wants_slopes || wants_curvatures ? batch.rewards.size() : 0,
+               wants_slopes || wants_curvatures ? batch.preferred.size() : 0) {}
 
     scratch_plan scratch;
     term_plan terms;
-    std::size_t slopes;
+    std::size_t slopes, curvatures;
     item_ends_plan ends;
   };
 };

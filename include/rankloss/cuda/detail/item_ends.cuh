@@ -42,15 +42,15 @@ struct item_ends_plan {
   std::size_t ends, merged, runs;
 };
 
-/// What becomes of the slopes at all ends.
+/// What becomes of a derivative of the pairs at all ends.
 template <class T>
 struct item_sums {
-  const double* slopes;  ///< [pairs, 2]
+  const double* of_ends;  ///< [pairs, 2] the derivative times the weight of the pair
   const list_mean* computed;
   list_mean known;
   double scale;
   update how;
-  T* gradient;  ///< [items]
+  T* to;  ///< [items]
   fault_record* faults;
 
   [[nodiscard]] __device__ double factor() const {
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(term_threads) mark_runs(const item_end* ends, 
   if (e + 1 == count || item_of_end(ends[e + 1]) != item) runs[2 * item + 1] = e + 1;
 }
 
-/// The derivatives by the items. A block for as many items as it has threads.
+/// A derivative by the items. A block for as many items as it has threads.
 template <class T>
 __global__ void __launch_bounds__(term_threads)
     sum_ends(const item_sums<T> sums, const std::uint32_t* runs, const item_end* ends, std::size_t items) {
@@ -87,28 +87,28 @@ __global__ void __launch_bounds__(term_threads)
   const block_team team(slots);
   const std::size_t first = std::size_t{blockIdx.x} * term_threads, i = first + team.rank();
   if (sums.faults->places != no_fault) {
-    if (i < items) sums.gradient[i] = not_a_number<T>;
+    if (i < items) sums.to[i] = not_a_number<T>;
     return;
   }
   const double factor = sums.factor();
-  const auto put = [&](std::size_t item, double slope) {
-    put_number(sums.gradient[item], held_as<double>(factor * slope), sums.how);
+  const auto put = [&](std::size_t item, double own) {
+    put_number(sums.to[item], held_as<double>(factor * own), sums.how);
   };
   const std::uint32_t begin = i < items ? runs[2 * i] : 0, end = i < items ? runs[2 * i + 1] : 0;
   if (i < items && end - begin <= most_ends_of_thread) {
-    double slope = 0.0;
-    for (std::uint32_t e = begin; e < end; ++e) slope += sums.slopes[number_of_end(ends[e])];
-    put(i, slope);
+    double own = 0.0;
+    for (std::uint32_t e = begin; e < end; ++e) own += sums.of_ends[number_of_end(ends[e])];
+    put(i, own);
   }
   if (greatest(team, end - begin) <= most_ends_of_thread) return;
   for (std::size_t item = first; item < items && item < first + term_threads; ++item) {
     const std::uint32_t from = runs[2 * item], to = runs[2 * item + 1];
     if (to - from <= most_ends_of_thread) continue;
-    double slope = 0.0;
+    double own = 0.0;
     for (std::uint32_t e = from + team.rank(); e < to; e += team.size())
-      slope += sums.slopes[number_of_end(ends[e])];
-    slope = sum(team, slope);
-    if (team.rank() == 0) put(item, slope);
+      own += sums.of_ends[number_of_end(ends[e])];
+    own = sum(team, own);
+    if (team.rank() == 0) put(item, own);
   }
 }
 
@@ -134,7 +134,7 @@ class item_ends {
     launch("mark_runs", mark_runs<std::uint32_t>, blocks(count_), term_threads, 0, stream, ends_, count_,
            runs_);
   }
-  /// Adds up the slopes.
+  /// Adds up a derivative.
   template <class T>
   void add_up(const item_sums<T>& sums, cudaStream_t stream) const {
     if (items_ > 0)
