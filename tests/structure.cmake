@@ -141,6 +141,7 @@ set(cuda_tested_by
     detail/sort_steps:sorts/neural_sort
     detail/spearman_steps:soft_spearman
     detail/step_floats:ppo
+    detail/step_statistics:ppo
     detail/stop_steps:smooth_metric
     detail/term_kernel:preference_batch
     detail/terms_of_ranks:smooth_metric

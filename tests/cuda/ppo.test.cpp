@@ -45,31 +45,36 @@ struct host_steps {
   std::vector<T> arrays[4];
   std::vector<double> weights{};
   std::vector<std::uint8_t> mask{};
+  std::vector<float> entropies{};
 };
 
 /// Arrays of the same batch on the host or on the device.
 template <template <class> class Array, class T>
 struct views {
   explicit views(const host_steps<T>& in)
-      : arrays{in.arrays[0], in.arrays[1], in.arrays[2], in.arrays[3]}, weights(in.weights), mask(in.mask) {}
+      : arrays{in.arrays[0], in.arrays[1], in.arrays[2], in.arrays[3]},
+        weights(in.weights),
+        mask(in.mask),
+        entropies(in.entropies) {}
 
   Array<T> arrays[4];
   Array<double> weights;
   Array<std::uint8_t> mask;
+  Array<float> entropies;
 };
 template <class T>
 using host_array = std::vector<T>;
 
 rankloss::cuda::policy_batch<float> batch_of(const ppo&, const views<array, float>& on) {
-  return {on.arrays[0].view(), on.arrays[1].view(), on.arrays[2].view(),
-          on.weights.view(),   on.mask.view(),      on.arrays[3].view()};
+  return {on.arrays[0].view(), on.arrays[1].view(), on.arrays[2].view(), on.weights.view(),
+          on.mask.view(),      on.arrays[3].view(), on.entropies.view()};
 }
 rankloss::cuda::policy_batch<double> batch_of(const ppo&, const views<array, double>& on) {
-  return {on.arrays[0].view(), on.arrays[1].view(), on.arrays[2].view(),
-          on.weights.view(),   on.mask.view(),      on.arrays[3].view()};
+  return {on.arrays[0].view(), on.arrays[1].view(), on.arrays[2].view(), on.weights.view(),
+          on.mask.view(),      on.arrays[3].view(), on.entropies.view()};
 }
 rankloss::policy_batch<double> batch_of(const ppo&, const views<host_array, double>& on) {
-  return {on.arrays[0], on.arrays[1], on.arrays[2], on.weights, on.mask, on.arrays[3]};
+  return {on.arrays[0], on.arrays[1], on.arrays[2], on.weights, on.mask, on.arrays[3], on.entropies};
 }
 template <class T>
 rankloss::cuda::value_batch<T> batch_of(const critic&, const views<array, T>& on) {
@@ -100,11 +105,16 @@ results<T> on_device(const Loss& loss, const host_steps<T>& in, context& ctx, co
   return {value.host()[0], gradient.host()};
 }
 
+template <class T>
+host_steps<double> in_doubles(const host_steps<T>& in) {
+  host_steps<double> wide{.arrays = {}, .weights = in.weights, .mask = in.mask, .entropies = in.entropies};
+  for (std::size_t a = 0; a < 4; ++a) wide.arrays[a].assign(in.arrays[a].begin(), in.arrays[a].end());
+  return wide;
+}
+
 template <class Loss, class T>
 results<double> on_host(const Loss& loss, const host_steps<T>& in, const how& h = {}) {
-  host_steps<double> wide{.arrays = {}, .weights = in.weights, .mask = in.mask};
-  for (std::size_t a = 0; a < 4; ++a) wide.arrays[a].assign(in.arrays[a].begin(), in.arrays[a].end());
-  const views<host_array, double> on(wide);
+  const views<host_array, double> on(in_doubles(in));
   results<double> out{0.0, std::vector<double>(in.arrays[0].size(), h.filled)};
   rankloss::context ctx;
   out.value = rankloss::evaluate(
@@ -332,6 +342,170 @@ TEST_CASE("cuda ppo: floats are on the side of a bound that the CPU is on") {
   }
 }
 
+namespace {
+
+std::vector<double> numbers_of(const rankloss::policy_diagnostics& of) {
+  return {of.mean_ratio,      of.clip_fraction,   of.kl_k1,  of.kl_k3,
+          of.reference_kl_k1, of.reference_kl_k3, of.entropy};
+}
+template <class T>
+rankloss::policy_diagnostics diagnosed(const ppo& loss, const host_steps<T>& in, context& ctx) {
+  const views<array, T> on(in);
+  const array<rankloss::policy_diagnostics> found(1);
+  cuda_support::diagnosed_on_device(loss, batch_of(loss, on), found.view(), ctx);
+  return found.host()[0];
+}
+template <class T>
+double explained(const host_steps<T>& in, context& ctx) {
+  const views<array, T> on(in);
+  const array<double> found(1);
+  cuda_support::explained_on_device(batch_of(critic{}, on), found.view(), ctx);
+  return found.host()[0];
+}
+bool is_near(double a, double b) { return std::abs(a - b) <= 1e-13 * std::max(1.0, std::abs(b)); }
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("cuda ppo: diagnostics and explained variance", "", float, double) {
+  const cuda_support::stream own;
+  context ctx(own);
+  for (const std::size_t n : {0, 1, 2, 33, 256, 2048, 2049, 9000})
+    for (const bool weighted : {false, true}) {
+      auto in = random_steps<TestType>(n, static_cast<unsigned>(n));
+      if (n % 2 == 0) in.arrays[3].clear();
+      for (std::size_t i = 0; i < n && weighted; ++i) in.entropies.push_back(static_cast<float>(i % 7));
+      if (weighted) give_weights_and_mask(in, n == 33 ? 1e-300 : 1.0);
+      const views<host_array, double> on(in_doubles(in));
+      const ppo loss{.clip = 0.1, .dual_clip = 1.4};
+      INFO(n << " steps, weighted " << weighted);
+      const auto device = numbers_of(diagnosed(loss, in, ctx));
+      const auto host = numbers_of(rankloss::diagnose(loss, batch_of(loss, on)));
+      for (std::size_t k = 0; k < host.size(); ++k) {
+        INFO("number " << k << ": " << device[k] << ", " << host[k] << " on the host");
+        CHECK(is_near(device[k], host[k]));
+      }
+      CHECK(numbers_of(diagnosed(loss, in, ctx)) == device);
+      const double variance = explained(in, ctx);
+      CHECK(is_near(variance, rankloss::explained_variance(batch_of(critic{}, on))));
+      CHECK(explained(in, ctx) == variance);
+      CHECK_NOTHROW(ctx.check());
+    }
+  for (const double spread : {1e-30, 1e4, 1e30, 1e300}) {
+    if (sizeof(TestType) == 4 && spread > 1e30) continue;
+    auto in = random_steps<TestType>(50, 5, spread);
+    const views<host_array, double> on(in_doubles(in));
+    INFO("spread " << spread);
+    CHECK(is_near(explained(in, ctx), rankloss::explained_variance(batch_of(critic{}, on))));
+    for (auto& r : in.arrays[1]) r = in.arrays[1][0];
+    CHECK(explained(in, ctx) == 0.0);
+  }
+  // Values that are right up to a constant, and constant values.
+  auto in = random_steps<TestType>(3000, 5);
+  for (std::size_t i = 0; i < 3000; ++i) in.arrays[1][i] = static_cast<TestType>(i % 64);
+  for (std::size_t i = 0; i < 3000; ++i) in.arrays[0][i] = in.arrays[1][i] + TestType{64};
+  CHECK(is_near(explained(in, ctx), 1.0));
+  for (auto& v : in.arrays[0]) v = TestType{5};
+  CHECK(is_near(explained(in, ctx), 0.0));
+}
+
+TEMPLATE_TEST_CASE("cuda ppo: shaped rewards", "", float, double) {
+  const cuda_support::stream own;
+  context ctx(own);
+  for (const double spread : {0.3, 1e4, 1e37})
+    for (const auto estimator : {kl_estimator::k1, kl_estimator::k2, kl_estimator::k3}) {
+      auto in = random_steps<TestType>(600, 14, spread);
+      if (spread < 1.0) give_weights_and_mask(in);
+      const views<array, TestType> on(in);
+      const auto view = [&](std::size_t a) {
+        return rankloss::cuda::device_span<const TestType>(on.arrays[a].view());
+      };
+      std::vector<TestType> host(600);
+      rankloss::shape_rewards<TestType>(in.arrays[0], in.arrays[1], in.arrays[2], 0.2, estimator, host,
+                                        in.mask);
+      // In place, too.
+      const array<TestType> shaped(600);
+      cuda_support::shaped_on_device(view(0), view(1), view(2), 0.2, estimator, shaped.view(), on.mask.view(),
+                                     ctx);
+      cuda_support::shaped_on_device(view(0), view(1), view(2), 0.2, estimator, on.arrays[0].view(),
+                                     on.mask.view(), ctx);
+      CHECK_NOTHROW(ctx.check());
+      const auto device = shaped.host();
+      CHECK(on.arrays[0].host() == device);
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < 600; ++i) {
+        const double x = static_cast<double>(device[i]), of = static_cast<double>(host[i]);
+        const double part =
+            std::isnan(in.arrays[0][i]) ? 0.0 : std::abs(static_cast<double>(in.arrays[0][i]));
+        const double bound = sizeof(TestType) == 4 ? 1.2e-7 : 1e-13;
+        wrong += !(std::abs(x - of) <= bound * std::max(std::abs(of), sizeof(TestType) == 4 ? 0.0 : part));
+      }
+      INFO("spread " << spread << ", estimator " << static_cast<int>(estimator));
+      CHECK(wrong == 0);
+    }
+}
+
+TEST_CASE("cuda ppo: bad numbers of statistics are told as on the host") {
+  const cuda_support::stream own;
+  context ctx(own);
+  const auto words_of = [](const auto& call) -> std::string {
+    try {
+      call();
+    } catch (const std::invalid_argument& refused) {
+      return refused.what();
+    }
+    return "nothing";
+  };
+  for (int k = 0; k < 4; ++k) {
+    auto in = random_steps<float>(3000, 7);
+    in.entropies.assign(3000, 1.0f);
+    if (k == 0) in.entropies[2500] = NAN;
+    if (k == 1) in.arrays[3][2999] = in.entropies[3] = INFINITY;
+    if (k == 2) in.arrays[0][5] = in.entropies[9] = INFINITY;
+    if (k == 3) in.arrays[1][5] = NAN;
+    const views<host_array, double> on(in_doubles(in));
+    INFO("case " << k);
+    for (const double x : numbers_of(diagnosed(ppo{}, in, ctx))) CHECK(std::isnan(x));
+    CHECK_THROWS_WITH(ctx.check(), words_of([&] { (void)rankloss::diagnose(ppo{}, batch_of(ppo{}, on)); }));
+    CHECK(std::isnan(on_device(ppo{}, in, ctx).value));
+    CHECK_THROWS_WITH(ctx.check(), words_of([&] { (void)on_host(ppo{}, in); }));
+    if (k == 0) continue;
+    if (k == 1) in.arrays[2][7] = INFINITY;
+    CHECK(std::isnan(explained(in, ctx)));
+    CHECK_THROWS_WITH(ctx.check(), words_of([&] {
+                        const views<host_array, double> spoiled(in_doubles(in));
+                        (void)rankloss::explained_variance(batch_of(critic{}, spoiled));
+                      }));
+    const views<array, float> device(in);
+    const auto view = [&](std::size_t a) {
+      return rankloss::cuda::device_span<const float>(device.arrays[a].view());
+    };
+    std::vector<float> host(3000);
+    const array<float> shaped(3000);
+    cuda_support::shaped_on_device(view(0), view(1), view(3), 0.1, kl_estimator::k1, shaped.view(), {}, ctx);
+    const auto all = shaped.host();
+    CHECK(std::all_of(all.begin(), all.end(), [](float x) { return std::isnan(x); }));
+    CHECK_THROWS_WITH(ctx.check(), words_of([&] {
+                        rankloss::shape_rewards<float>(in.arrays[0], in.arrays[1], in.arrays[3], 0.1,
+                                                       kl_estimator::k1, host);
+                      }));
+  }
+  const array<rankloss::policy_diagnostics> none(0);
+  const array<float> two(2), one(1);
+  const views<array, float> on(random_steps<float>(6, 10));
+  CHECK_THROWS_WITH(cuda_support::diagnosed_on_device(ppo{}, batch_of(ppo{}, on), none.view(), ctx),
+                    Catch::Matchers::Contains("found: size 0, expected 1 (one per batch)"));
+  CHECK_THROWS_WITH(
+      cuda_support::explained_on_device(batch_of(critic{}, on), rankloss::cuda::device_span<double>(), ctx),
+      Catch::Matchers::Contains("explained: size 0, expected 1 (one per batch)"));
+  const auto view = [](const auto& of) { return rankloss::cuda::device_span<const float>(of.view()); };
+  CHECK_THROWS_WITH(cuda_support::shaped_on_device(view(two), view(one), view(two), 0.1, kl_estimator::k1,
+                                                   two.view(), {}, ctx),
+                    "rankloss: log_probabilities: size 1, expected 2 (one per shaped reward)");
+  CHECK_THROWS_WITH(cuda_support::shaped_on_device(view(two), view(two), view(two), -1.0, kl_estimator::k1,
+                                                   two.view(), {}, ctx),
+                    "rankloss: coefficient: -1, expected a finite number >= 0");
+}
+
 TEST_CASE("cuda ppo: bad numbers are told as on the host, the first of them") {
   const cuda_support::stream own;
   context ctx(own);
@@ -419,6 +593,8 @@ TEST_CASE("cuda ppo: the same bits on every run, and what is reserved is enough"
   CHECK(once.value == again.value);
   CHECK(once.gradient == again.gradient);
   (void)on_device(critic{}, in, ctx);
+  (void)diagnosed(ppo{}, in, ctx);
+  (void)explained(in, ctx);
   CHECK(memory.allocations == before);
 }
 

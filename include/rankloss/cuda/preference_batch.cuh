@@ -147,9 +147,10 @@ struct preference_engine {
         .per_pair = out.per_list.data(),
         .slopes = out.gradient.empty() ? nullptr : scratch_plan::at<double>(memory, to.slopes),
         .curvatures = out.hessian.empty() ? nullptr : scratch_plan::at<double>(memory, to.curvatures)};
-    const auto task = queue_terms(
+    const auto task = prepare_terms(
         terms, to.terms, batch.reduction, out.value, tie_gradient, out.scale, out.update,
         fault_words{preference_words<tie_loss<Loss>>, refuses.data(), refuses.size()}, memory, ctx);
+    sum_terms(task, ctx);
     if (terms.slopes != nullptr || terms.curvatures != nullptr) {
       item_ends ends(to.ends, memory, items, pairs);
       ends.sort(batch.preferred, batch.other, task.faults, ctx.stream());

@@ -87,18 +87,20 @@ struct term_task {
   }
 };
 
+/// Calls body(k) for the terms of the chunk of this block, each thread for its own.
+template <class Body>
+__device__ inline void for_chunk(const block_team& team, std::size_t terms, Body body) {
+  const std::size_t begin = std::size_t{blockIdx.x} * term_chunk;
+  for (std::size_t k = begin + team.rank(); k < begin + term_chunk && k < terms; k += team.size()) body(k);
+}
+
 /// Sums up the weights of a chunk. One chunk a block.
 template <class Task>
 __global__ void __launch_bounds__(term_threads) weigh_chunks(const Task task) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
   if (task.fault() != no_fault) return;
-  const std::size_t begin = std::size_t{blockIdx.x} * term_chunk;
-  const auto over = [&](auto body) {
-    for (std::size_t k = begin + team.rank(); k < begin + term_chunk && k < task.terms.count;
-         k += team.size())
-      body(k);
-  };
+  const auto over = [&](auto body) { for_chunk(team, task.terms.count, body); };
   const auto weight = [&](std::size_t k) {
     return task.terms.of_relevant ? task.weight(k, task.terms.term(k)) : task.terms.weight(k);
   };
@@ -181,7 +183,6 @@ __global__ void __launch_bounds__(term_threads) sum_chunks(const Task task) {
   const block_team team(slots);
   const bool bad = task.fault() != no_fault;
   const list_mean mean = task.mean();
-  const std::size_t begin = std::size_t{blockIdx.x} * term_chunk;
   chunk_sums sums{0.0, 0.0, 0.0};
   const auto add = [&](std::size_t k) {
     const auto term = task.terms.term(k);
@@ -191,11 +192,7 @@ __global__ void __launch_bounds__(term_threads) sum_chunks(const Task task) {
     sums.by_parameter += mean.scaled(w) * task.terms.by_parameter(term);
     task.terms.put(k, term, w, mean);
   };
-  const auto over = [&](auto body) {
-    for (std::size_t k = begin + team.rank(); k < begin + term_chunk && k < task.terms.count;
-         k += team.size())
-      body(k);
-  };
+  const auto over = [&](auto body) { for_chunk(team, task.terms.count, body); };
   if (bad) {
     over([&](std::size_t k) { task.terms.put_nan(k); });
   } else if constexpr (std::remove_cvref_t<decltype(task.terms)>::has_floats) {
@@ -277,12 +274,12 @@ struct term_plan {
   bool weighs;
 };
 
-/// Queues all of it but for the last step, which is `reduce`: so that a loss can use the mean between.
+/// Looks at the batch, and finds the mean.
 template <class Terms>
-[[nodiscard]] term_task<Terms> queue_terms(const Terms& terms, const term_plan& to, reduction kind,
-                                           device_span<double> value, device_span<double> by_parameter,
-                                           double scale, update how, const fault_words& words, void* memory,
-                                           context& ctx) {
+[[nodiscard]] term_task<Terms> prepare_terms(const Terms& terms, const term_plan& to, reduction kind,
+                                             device_span<double> value, device_span<double> by_parameter,
+                                             double scale, update how, const fault_words& words, void* memory,
+                                             context& ctx) {
   using task_type = term_task<Terms>;
   task_type task{.terms = terms,
                  .value = value,
@@ -298,14 +295,20 @@ template <class Terms>
   if (task.known.summed == 0)
     task.known.scale = terms.count > 0 ? 1.0 / static_cast<double>(terms.count) : 0.0;
   const cudaStream_t stream = ctx.stream();
-  const auto chunks = static_cast<unsigned>(chunks_of(terms.count));
   look(terms, task.faults, stream);
   if (to.weighs) {
+    const auto chunks = static_cast<unsigned>(chunks_of(terms.count));
     if (chunks > 0) launch("weigh_chunks", weigh_chunks<task_type>, chunks, term_threads, 0, stream, task);
     launch("weigh_terms", weigh_terms<task_type>, 1, reduce_threads, 0, stream, task);
   }
-  if (chunks > 0) launch("sum_chunks", sum_chunks<task_type>, chunks, term_threads, 0, stream, task);
   return task;
+}
+/// Sums up the terms. What is left is `reduce_terms`: so that a loss can use the mean between.
+template <class Terms>
+void sum_terms(const term_task<Terms>& task, context& ctx) {
+  const auto chunks = static_cast<unsigned>(chunks_of(task.terms.count));
+  if (chunks > 0)
+    launch("sum_chunks", sum_chunks<term_task<Terms>>, chunks, term_threads, 0, ctx.stream(), task);
 }
 template <class Terms>
 void reduce_terms(const term_task<Terms>& task, context& ctx) {
