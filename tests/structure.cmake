@@ -116,6 +116,7 @@ set(cuda_tested_by
     detail/pair_list:pairwise
     detail/pair_steps:pairwise
     detail/pair_weights:pairwise
+    detail/preference_floats:preference_batch
     detail/prefix_sums:embedding_batch
     detail/product_tile:embedding_batch
     detail/ragged_lists:gae

@@ -72,7 +72,8 @@ TEST_CASE("cuda: pointwise of odd floats") {
   const auto any = [&](double from, double to) {
     return std::uniform_real_distribution<double>(from, to)(random);
   };
-  // Scores of one size in each list, which are near their relevance in every other one; and relevance of fractions.
+  // Scores of one size in each list, which are near their relevance in every other one; and relevance of
+  // fractions.
   cuda_support::host_lists<float, float> in;
   in.offsets = {0};
   for (int l = 0; l < 300; ++l) {

@@ -25,7 +25,6 @@
 namespace cuda_preference_batch_test {
 
 using cuda_support::array;
-using cuda_support::how;
 using cuda_support::tolerance;
 using rankloss::bradley_terry;
 using rankloss::data_checks;
@@ -36,6 +35,14 @@ using rankloss::reduction;
 using rankloss::cuda::context;
 
 namespace {
+
+struct how {
+  double scale = 1.0;
+  rankloss::update update = rankloss::update::overwrite;
+  double filled = 0.0;                   ///< what is in the derivatives before
+  bool gradient = true, hessian = true;  ///< which of them are asked for
+  double least = 1.0;                    ///< errors of smaller values are as those of this one
+};
 
 template <class T>
 struct host_preferences {
@@ -138,14 +145,17 @@ results<double> on_host(const Loss& loss, const host_preferences<T>& in, const h
 
 bool is_near(double a, double b, double within) { return std::abs(a - b) <= within; }
 
-/// Terms and sums are of doubles whatever the type of the rewards; only what is written is rounded to it.
+/// The bound of values, relative to 1 or to the value where that is larger.
+template <class T>
+inline constexpr double value_tolerance = sizeof(T) == sizeof(float) ? 2e-7 : 1e-13;
+
 template <class Loss, class T>
 void agrees(const Loss& loss, const host_preferences<T>& in, context& ctx, const how& h = {}) {
   const results<T> device = on_device(loss, in, ctx, h);
   CHECK_NOTHROW(ctx.check());
   const results<double> host = on_host(loss, in, h);
-  CHECK(is_near(device.value, host.value, 1e-13 * std::max(1.0, std::abs(host.value))));
-  CHECK(is_near(device.by_ties, host.by_ties, 1e-13 * std::max(1.0, std::abs(host.by_ties))));
+  CHECK(is_near(device.value, host.value, value_tolerance<T> * std::max(h.least, std::abs(host.value))));
+  CHECK(is_near(device.by_ties, host.by_ties, value_tolerance<T> * std::max(1.0, std::abs(host.by_ties))));
   double of_pairs = 0.0;
   const auto derivatives_agree = [](const std::vector<T>& own, const std::vector<double>& of_host) {
     double largest = 0.0, error = 0.0;
@@ -164,11 +174,13 @@ void agrees(const Loss& loss, const host_preferences<T>& in, context& ctx, const
   }
   for (std::size_t k = 0; k < in.preferred.size(); ++k) {
     const double own =
-        std::abs(device.per_pair[k] - host.per_pair[k]) / std::max(1.0, std::abs(host.per_pair[k]));
+        host.per_pair[k] == device.per_pair[k]
+            ? 0.0
+            : std::abs(device.per_pair[k] - host.per_pair[k]) / std::max(h.least, std::abs(host.per_pair[k]));
     of_pairs = std::isnan(own) ? INFINITY : std::max(of_pairs, own);
   }
   INFO(in.preferred.size() << " pairs: error of pairs " << of_pairs);
-  CHECK(of_pairs <= 1e-13);
+  CHECK(of_pairs <= value_tolerance<T>);
 }
 
 /// Pairs of random items, of which the first one is in every other pair.
@@ -267,6 +279,112 @@ TEST_CASE("cuda preference_batch: reductions, weights, scale and update") {
   none.pair_weights.assign(100, 0.0);
   agrees(bradley_terry{}, none, ctx, {.filled = 5.0});
   agrees(bradley_terry{}, host_preferences<float>{}, ctx);
+}
+
+TEST_CASE("cuda preference_batch: floats of any kind, a few pairs at a time") {
+  const cuda_support::stream own;
+  context ctx(own);
+  std::mt19937 random(13);
+  const auto any = [&](double from, double to) {
+    return std::uniform_real_distribution<double>(from, to)(random);
+  };
+  const auto sized = [&](double from, double to) {
+    return std::pow(10.0, any(from, to)) * (random() % 2 == 0 ? -1.0 : 1.0);
+  };
+  for (int b = 0; b < 250; ++b) {
+    const bool ties = b % 3 == 0;
+    auto in = random_pairs<float>(2 + random() % 3, 1 + random() % 4, static_cast<unsigned>(b), ties);
+    const double t = std::pow(10.0, b % 4 == 0 ? any(-9.0, 9.0) : any(-1.0, 1.0)),
+                 about = b % 5 == 0 ? sized(0.0, 6.0) : 0.0;
+    for (auto& r : in.rewards)
+      r = static_cast<float>(about + t * (b % 2 == 0 ? any(-4.0, 4.0) : sized(-6.0, 2.0)));
+    for (std::size_t k = 0; k < in.preferred.size(); ++k) {
+      if (b % 7 == 0) in.pair_weights.push_back(random() % 6 == 0 ? 0.0 : std::abs(sized(-30.0, 20.0)));
+      if (b % 4 == 1) in.margins.push_back(static_cast<float>(t * sized(-3.0, 1.0)));
+    }
+    in.reduction = static_cast<reduction>(b % 3 == 0 ? random() % 3 : 0);
+    const how h{.scale = b % 6 == 0 ? sized(-22.0, 5.0) : 2.0, .least = 0.0};
+    INFO("batch " << b << ", temperature " << t);
+    const double own_margin = t * sized(-3.0, 1.0), threshold = t * std::abs(sized(-7.0, 1.0));
+    const double log_prevalence = sized(-2.0, 1.7);
+    agrees(rao_kupper{.temperature = t, .threshold = threshold}, in, ctx, h);
+    agrees(davidson{.temperature = t, .log_prevalence = log_prevalence}, in, ctx, h);
+    if (ties) continue;
+    agrees(bradley_terry{.temperature = t}, in, ctx, h);
+    agrees(bradley_terry{.temperature = t,
+                         .smoothing = any(0.0, 0.5),
+                         .centring = b % 2 == 0 ? 0.0 : std::abs(sized(-8.0, 3.0))},
+           in, ctx, h);
+    agrees(margin_ranking{.margin = own_margin}, in, ctx, h);
+  }
+}
+
+TEST_CASE("cuda preference_batch: slopes that all but cancel, and sides of a margin") {
+  const cuda_support::stream own;
+  context ctx(own);
+  // Each pair and its reverse. The reverse of few of them is left out, or has another margin.
+  for (const std::size_t pairs : {6, 3000})
+    for (const double off : {1e-6, 1e-4, 1e-2}) {
+      const auto once = random_pairs<float>(4, pairs, 14);
+      auto in = once;
+      for (std::size_t k = 0; k < pairs; ++k) {
+        in.preferred.push_back(static_cast<std::int32_t>(once.other[k]));
+        in.other.push_back(once.preferred[k]);
+      }
+      for (float& r : in.rewards) r = static_cast<float>(off * static_cast<double>(r));
+      in.margins.assign(2 * pairs, 0.0f);
+      in.margins[0] = static_cast<float>(off);
+      INFO(pairs << " pairs, " << off);
+      agrees(bradley_terry{}, in, ctx);
+      agrees(davidson{}, in, ctx);
+      agrees(rao_kupper{}, in, ctx);
+      in.ties.assign(2 * pairs, 1);
+      agrees(davidson{}, in, ctx);
+      agrees(rao_kupper{}, in, ctx);
+    }
+  // Wins and losses as often as the rewards say, and a pair that its smoothing keeps where it is.
+  const auto log_of_3 = static_cast<float>(std::log(3.0));
+  agrees(bradley_terry{}, host_preferences<float>{{log_of_3, 0.0f}, {0, 0, 0, 1}, {1, 1, 1, 0}}, ctx);
+  agrees(bradley_terry{.smoothing = 0.25}, host_preferences<float>{{log_of_3, 0.0f}, {0}, {1}}, ctx);
+  // Ties of all but equal rewards, whose small slopes all but cancel.
+  for (int k = 1; k <= 16; ++k) {
+    const float lead = 1e-9f * (1.0f + 0.37f * static_cast<float>(k));
+    const host_preferences<float> ties{.rewards = {0.0f, 0.0f},
+                                       .preferred = {0, 1},
+                                       .other = {1, 0},
+                                       .margins = {-lead, -1.0025f * lead},
+                                       .ties = {1, 1}};
+    agrees(rao_kupper{.temperature = 0.7}, ties, ctx);
+    agrees(davidson{.temperature = 0.7}, ties, ctx);
+  }
+  // Leads that are those of the margins but for the rounding of doubles.
+  host_preferences<float> rounded;
+  const double margin = 1e8 / 3.0;
+  for (int k = 0; k < 40; ++k) {
+    rounded.margins.push_back(static_cast<float>(1e8 + 977.0 * k));
+    const double lead = margin + static_cast<double>(rounded.margins.back());
+    rounded.preferred.push_back(2 * k);
+    rounded.other.push_back(2 * k + 1);
+    rounded.rewards.push_back(static_cast<float>(lead));
+    rounded.rewards.push_back(static_cast<float>(static_cast<double>(rounded.rewards.back()) - lead));
+  }
+  agrees(margin_ranking{.margin = margin}, rounded, ctx, {.least = 0.0});
+  agrees(margin_ranking{.margin = margin + 1e-7}, rounded, ctx, {.least = 0.0});
+  // Leads of a few units in the last place from the margin, and less than one.
+  for (const float low : {0.0f, 1e-9f, 0.25f}) {
+    host_preferences<float> in;
+    for (int k = -40; k <= 40; ++k) {
+      in.preferred.push_back(static_cast<std::int32_t>(in.rewards.size()));
+      in.other.push_back(in.preferred.back() + 1);
+      in.rewards.push_back(low + 0.3f + static_cast<float>(k) * 0x1p-25f);
+      in.rewards.push_back(low);
+    }
+    for (const double more : {-1e-9, 0.0, 1e-9})
+      for (const auto kind : {reduction::mean, reduction::mean_of_relevant}) {
+        in.reduction = kind;
+        agrees(margin_ranking{.margin = static_cast<double>(0.3f) + more}, in, ctx, {.least = 0.0});
+      }
+  }
 }
 
 TEST_CASE("cuda preference_batch: rewards of any size, infinite ones too") {

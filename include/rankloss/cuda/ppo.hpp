@@ -140,8 +140,8 @@ void shape_step_rewards(const device_span<const T>& rewards, const device_span<c
 
 }  // namespace detail
 
-/// scratch_bytes: what `evaluate` and `diagnose`, or `explained_variance`, take of the scratch of a context, for
-/// `context::reserve`. `shape_rewards` takes none.
+/// scratch_bytes: what `evaluate` and `diagnose`, or `explained_variance`, take of the scratch of a context,
+/// for `context::reserve`. `shape_rewards` takes none.
 template <score T>
 [[nodiscard]] std::size_t scratch_bytes(const ppo& loss, const policy_batch<T>& batch) {
   return detail::scratch_of_steps<T>(loss, batch);
@@ -158,8 +158,8 @@ template <score T>
 ///
 /// - It neither waits nor reads back. A call may be captured into a CUDA graph once scratch holds
 ///   `scratch_bytes`: some 100 bytes for each 2048 steps.
-/// - Steps are summed up in chunks: the same bits on every run. Terms of floats are computed in floats where these
-///   are enough.
+/// - Steps are summed up in chunks: the same bits on every run. Terms of floats are computed in floats where
+///   these are enough.
 /// - Edge cases: as on the host, but for bad numbers, which `context::check` reports. Value and gradient of a
 ///   batch that has one are NaN.
 /// @throws as `evaluate` of lists on a device.
@@ -175,8 +175,8 @@ void evaluate(const critic& loss, const cuda::value_batch<T>& batch, const cuda:
   cuda::detail::evaluate_steps(loss, batch, out, ctx);
 }
 
-/// diagnose: queues what computes the ratios, clipping and divergences of the policies, to [1] in the memory of the device.
-/// All numbers of a batch with a bad number are NaN.
+/// diagnose: queues what computes the ratios, clipping and divergences of the policies, to [1] in the memory
+/// of the device. All numbers of a batch with a bad number are NaN.
 /// @throws as `evaluate`.
 template <score T>
 void diagnose(const ppo& loss, const cuda::policy_batch<T>& batch,
@@ -184,8 +184,8 @@ void diagnose(const ppo& loss, const cuda::policy_batch<T>& batch,
   cuda::detail::diagnose_policy(loss, batch, found, ctx);
 }
 
-/// explained_variance: queues what computes the share of the variance of the returns that the values explain, to [1]
-/// in the memory of the device.
+/// explained_variance: queues what computes the share of the variance of the returns that the values explain,
+/// to [1] in the memory of the device.
 /// @throws as `evaluate`.
 template <score T>
 void explained_variance(const cuda::value_batch<T>& batch, const cuda::device_span<double>& explained,
@@ -193,9 +193,9 @@ void explained_variance(const cuda::value_batch<T>& batch, const cuda::device_sp
   cuda::detail::explain_values(critic{}, batch, explained, ctx);
 }
 
-/// shape_rewards: queues what computes rewards minus a penalty on the divergence of the policy that acted from a
-/// reference, step by step, in the memory of the device. `shaped` may be `rewards` itself. All of them are NaN where a
-/// number is bad.
+/// shape_rewards: queues what computes rewards minus a penalty on the divergence of the policy that acted
+/// from a reference, step by step, in the memory of the device. `shaped` may be `rewards` itself. All of them
+/// are NaN where a number is bad.
 /// @throws as `evaluate`.
 template <score T>
 void shape_rewards(std::type_identity_t<cuda::device_span<const T>> rewards,

@@ -90,14 +90,15 @@ template <class Loss, score T>
 }  // namespace cuda
 
 /// evaluate: queues on the stream of the context what computes the value of a preference loss over pairs, and
-/// its gradient and Hessian diagonal by the rewards, in the memory of the device. The same words as for pairs in the
-/// memory of the host; out.per_list receives the value of each pair.
+/// its gradient and Hessian diagonal by the rewards, in the memory of the device. The same words as for pairs
+/// in the memory of the host; out.per_list receives the value of each pair.
 ///
 /// - It neither waits nor reads back. A call may be captured into a CUDA graph once scratch holds
 ///   `scratch_bytes`.
-/// - Terms and sums are of doubles. For derivatives the two ends of all pairs are sorted by their items, and
-///   each item adds up its own in the order of the pairs: the bits of its derivative depend on its own pairs,
-///   on the weights of the batch and, in mean_of_relevant, on which pairs count, and are the same on every run.
+/// - Terms and sums are of doubles, or of numbers of two floats where rewards are floats and that is enough.
+///   For derivatives the two ends of all pairs are sorted by their items, and each item adds up its own in the
+///   order of the pairs: the bits of its derivative depend on its own pairs, on the weights of the batch and, in
+///   mean_of_relevant, on which pairs count, and are the same on every run.
 /// - Scratch for a gradient: 48 bytes a pair, and 8 an item; 16 bytes a pair more for a Hessian beside it.
 /// - Edge cases: as on the host, but for bad numbers and indices, which `context::check` reports. Value,
 ///   gradient, Hessian, per_list and tie_gradient of a batch that has one are NaN.

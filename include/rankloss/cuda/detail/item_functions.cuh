@@ -50,8 +50,8 @@ struct near_softplus {
 ///     of(function)       made on the host
 ///     takes(y)           which relevance it accepts
 ///     (s, y)             the term of any item
-///     in_floats(s, y, f) whether floats are enough for the item, and then its term. Its slope is within 1e-6 of
-///                        itself: of an item of which it is the difference of near numbers the answer is no
+///     in_floats(s, y, f) whether floats are enough for the item, and then its term. Its slope is within 1e-6
+///                        of itself: where it is the difference of near numbers they are not
 template <class Function>
 struct device_item_function;
 

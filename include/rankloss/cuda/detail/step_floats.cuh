@@ -5,9 +5,9 @@
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/ppo.hpp>
 
-/// Terms of steps in floats. Steps that floats are not enough for are told, and have to be computed in doubles:
-/// those that are so near a bound that it is not certain on which side, those beyond the range in which errors are
-/// below 4e-7, and those whose slope is the difference of near numbers.
+/// Terms of steps in floats. Steps that floats are not enough for are told, and have to be computed in
+/// doubles: those that are so near a bound that it is not certain on which side, those beyond the range in
+/// which errors are below 4e-7, and those whose slope is the difference of near numbers.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// The value of a step, and its slope.
@@ -85,8 +85,8 @@ struct near_policy {
     term = {product(-advantage, {counted, 0.0f}), counted != rho.ratio ? 0.0f : -advantage * rho.ratio};
     return takes_floats && rho.holds() && apart > 2e-6f * rho.ratio && is_moderate(advantage);
   }
-  /// The same with a penalty towards the policy of the ratio q, whose logarithm grows with that of the action where
-  /// `sign` is 1 and falls where it is -1.
+  /// The same with a penalty towards the policy of the ratio q, whose logarithm grows with that of the action
+  /// where `sign` is 1 and falls where it is -1.
   [[nodiscard]] __device__ bool penalise(const near_ratio& q, float sign, kl_estimator estimator,
                                          near_step_term& term) const {
     const near_step_term penalty = q.penalty(estimator);

@@ -15,8 +15,8 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Statistics of steps: diagnose, explained_variance and shape_rewards, in doubles and by the formulas of cpu/ppo.hpp.
-/// Sums are those of chunks, in the order of term_kernel.cuh.
+/// Statistics of steps: diagnose, explained_variance and shape_rewards, in doubles and by the formulas of
+/// cpu/ppo.hpp. Sums are those of chunks, in the order of term_kernel.cuh.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 [[nodiscard]] __device__ inline policy_diagnostics sum(const block_team& team,
@@ -66,8 +66,8 @@ __global__ void __launch_bounds__(reduce_threads)
   keep_fault(task.terms, task.words, task.faults);
 }
 
-/// Weighted means of the returns and of what the values leave of them, relative to those of the first state that counts
-/// and divided by the largest number.
+/// Weighted means of the returns and of what the values leave of them, relative to those of the first state
+/// that counts and divided by the largest number.
 struct return_moments {
   double whole, rest;
 };

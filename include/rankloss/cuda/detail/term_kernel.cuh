@@ -59,7 +59,8 @@ struct chunk_sums {
 ///     by_parameter(term)  its derivative by the parameter of the loss, or 0
 ///     has_floats          whether terms are computed in floats where these are enough; then also
 ///     near_term, in_floats(k, near_term&)
-///                         whether they are enough for term k, and then the term: its `value` in two floats
+///                         whether they are enough for term k, and then the term: its `value` in two floats,
+///                         and its `slope_of_ties` where the loss has such a parameter
 ///     put_near(k, near_term, share)
 ///                         put of such a term
 ///     weighted(), keeps(k)
@@ -141,7 +142,8 @@ __global__ void __launch_bounds__(reduce_threads) weigh_terms(const Task task) {
                       unit, task.known.summed};
 }
 
-/// What a term of floats gets: its weight in units in which the greatest is near 1, and the factor of its slope.
+/// What a term of floats gets: its weight in units in which the greatest is near 1, and the factor of its
+/// slope.
 struct near_share {
   two_floats weight;
   float factor;
@@ -178,7 +180,7 @@ class near_shares {
 
 /// Computes the terms of a chunk, and sums them up. One chunk a block.
 template <class Task>
-__global__ void __launch_bounds__(term_threads) sum_chunks(const Task task) {
+__global__ void __launch_bounds__(term_threads, 1) sum_chunks(const Task task) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
   const bool bad = task.fault() != no_fault;
@@ -197,12 +199,14 @@ __global__ void __launch_bounds__(term_threads) sum_chunks(const Task task) {
     over([&](std::size_t k) { task.terms.put_nan(k); });
   } else if constexpr (std::remove_cvref_t<decltype(task.terms)>::has_floats) {
     const near_shares<Task> shares(task, mean);
-    long_sum<float> values;
+    long_sum<float> values, by_parameter;
     over([&](std::size_t k) {
       near_share share;
       typename std::remove_cvref_t<decltype(task.terms)>::near_term term;
       if (shares(k, share) && task.terms.in_floats(k, term)) {
         values.add(product(share.weight, term.value));
+        if constexpr (requires { term.slope_of_ties; })
+          by_parameter.add(product(share.weight, term.slope_of_ties));
         task.terms.put_near(k, term, share);
       } else {
         add(k);
@@ -211,6 +215,7 @@ __global__ void __launch_bounds__(term_threads) sum_chunks(const Task task) {
     const double near = values.exact_value();
     sums.value += mean.summed != 0 ? near / mean.unit : near;
     sums.small += near * 0x1p-600;
+    sums.by_parameter += by_parameter.exact_value();
   } else {
     over(add);
   }
