@@ -134,7 +134,7 @@ void shape_step_rewards(const device_span<const T>& rewards, const device_span<c
     rankloss::detail::require(rankloss::detail::is_finite(coefficient) && coefficient >= 0.0,
                               "coefficient: ", coefficient, ", expected a finite number >= 0");
     engine<Loss, context>::template shape<T>(
-        {{rewards, log_probabilities, reference}, mask, coefficient, estimator, shaped, n}, ctx);
+        {rewards, log_probabilities, reference, mask, coefficient, estimator, shaped, n}, ctx);
   }
 }
 

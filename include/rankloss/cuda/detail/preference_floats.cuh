@@ -5,6 +5,7 @@
 #include <rankloss/cuda/detail/all_pairs.cuh>
 #include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/davidson.hpp>
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/margin_ranking.hpp>
 #include <rankloss/rao_kupper.hpp>
 

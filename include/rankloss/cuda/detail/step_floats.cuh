@@ -3,6 +3,7 @@
 
 #include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/ppo.hpp>
 
 /// Terms of steps in floats. Steps that floats are not enough for are told, and have to be computed in

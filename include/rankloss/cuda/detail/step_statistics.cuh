@@ -190,7 +190,7 @@ inline constexpr const char* reward_words[] = {
 /// What a launch of shape_rewards is given, by value.
 template <class T>
 struct shaping_task {
-  device_span<const T> arrays[3];  ///< in the order of the words
+  device_span<const T> rewards, log_probabilities, reference_log_probabilities;
   device_flags mask;
   double coefficient;
   kl_estimator estimator;
@@ -199,12 +199,17 @@ struct shaping_task {
 
   [[nodiscard]] __device__ bool keeps(std::size_t i) const { return mask.empty() || mask[i]; }
   [[nodiscard]] __device__ fault_word fault(std::size_t i) const {
-    for (unsigned f = 0; keeps(i) && f < 3; ++f)
-      if (not_finite_at(arrays[f], i)) return fault_of_field(f, i);
-    return no_fault;
+    if (!keeps(i)) return no_fault;
+    if (not_finite_at(rewards, i)) return fault_of_field(0, i);
+    if (not_finite_at(log_probabilities, i)) return fault_of_field(1, i);
+    return not_finite_at(reference_log_probabilities, i) ? fault_of_field(2, i) : no_fault;
   }
   __device__ void describe(fault_word word, fault_record& record) const {
-    record.number = static_cast<double>(arrays[field_of(word)][item_of(word)]);
+    const std::size_t i = item_of(word);
+    const unsigned field = field_of(word);
+    record.number = static_cast<double>(field == 0   ? rewards[i]
+                                        : field == 1 ? log_probabilities[i]
+                                                     : reference_log_probabilities[i]);
   }
 };
 
@@ -218,10 +223,10 @@ __global__ void __launch_bounds__(term_threads)
   } else if (!task.keeps(i)) {
     task.shaped[i] = T{0};
   } else {
-    const rankloss::detail::policy_ratio q(static_cast<double>(task.arrays[2][i]),
-                                           static_cast<double>(task.arrays[1][i]));
+    const rankloss::detail::policy_ratio q(static_cast<double>(task.reference_log_probabilities[i]),
+                                           static_cast<double>(task.log_probabilities[i]));
     const double penalty = held_as<double>(task.coefficient * q.kl(task.estimator));
-    task.shaped[i] = held_as<T>(static_cast<double>(task.arrays[0][i]) - penalty);
+    task.shaped[i] = held_as<T>(static_cast<double>(task.rewards[i]) - penalty);
   }
 }
 
