@@ -86,6 +86,7 @@ set(cuda_tested_by
     detail/isotonic:ranks/projected_ranks
     detail/isotonic_tiles:ranks/projected_ranks
     detail/item_ends:preference_batch
+    detail/item_functions:pointwise
     detail/lambda_sums:hosts/xgboost
     detail/laplace_scan:ranks/laplace_ranks
     detail/launch:context
@@ -116,6 +117,7 @@ set(cuda_tested_by
     detail/pair_list:pairwise
     detail/pair_steps:pairwise
     detail/pair_weights:pairwise
+    detail/preference_floats:preference_batch
     detail/prefix_sums:embedding_batch
     detail/product_tile:embedding_batch
     detail/ragged_lists:gae
@@ -140,6 +142,8 @@ set(cuda_tested_by
     detail/sort_list:sorts/neural_sort
     detail/sort_steps:sorts/neural_sort
     detail/spearman_steps:soft_spearman
+    detail/step_floats:ppo
+    detail/step_statistics:ppo
     detail/stop_steps:smooth_metric
     detail/term_kernel:preference_batch
     detail/terms_of_ranks:smooth_metric

@@ -5,6 +5,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <random>
 #include <vector>
 
 namespace cuda_pointwise_test {
@@ -58,6 +62,61 @@ TEST_CASE("cuda: pointwise with every function") {
     for (std::size_t i = 0; i < in.scores.size(); ++i)
       in.item_weights.push_back(size * static_cast<double>(i % 3));
     with(in);
+  }
+}
+TEST_CASE("cuda: pointwise of odd floats") {
+  const cuda_support::stream own;
+  cuda::context ctx(own);
+  const std::vector<double> thresholds{-3.0, -1e-3, 1e-3, 0.1, 40.0};
+  std::mt19937 random(5);
+  const auto any = [&](double from, double to) {
+    return std::uniform_real_distribution<double>(from, to)(random);
+  };
+  // Scores of one size in each list, which are near their relevance in every other one; and relevance of
+  // fractions.
+  cuda_support::host_lists<float, float> in;
+  in.offsets = {0};
+  for (int l = 0; l < 300; ++l) {
+    const double spread = std::pow(10.0, any(-6.0, 12.0));
+    const int n = 1 + static_cast<int>(random() % 6);
+    for (int i = 0; i < n; ++i) {
+      const double y = l % 3 == 0 ? any(0.0, 1.0) : static_cast<double>(random() % 6);
+      const double near = l % 3 == 0 ? std::log(y / (1.0 - y)) : y == 0.0 ? -8.0 : y;
+      in.relevance.push_back(static_cast<float>(y));
+      in.scores.push_back(
+          static_cast<float>(l % 2 == 0 ? near + 1e-6 * any(-spread, spread) : any(-spread, spread)));
+    }
+    in.offsets.push_back(static_cast<std::int64_t>(in.scores.size()));
+  }
+  in.reduction = reduction::sum;
+  const auto with = [&](item_reduction over) {
+    INFO("reduction " << static_cast<int>(over) << ", weights " << in.item_weights.size());
+    cuda_support::agrees(pointwise_squared{.over_items = over}, in, ctx);
+    cuda_support::agrees(pointwise_logistic{.over_items = over}, in, ctx);
+    cuda_support::agrees(pointwise_ordinal{.function = {.thresholds = thresholds}, .over_items = over}, in,
+                         ctx);
+    for (const double beta : {1e-15, 1e-8, 0.3, 1.0, 1e8, 1e300})
+      cuda_support::agrees(pointwise_smooth_l1{.function = {.beta = beta}, .over_items = over}, in, ctx);
+  };
+  with(item_reduction::mean);
+  for (std::size_t i = 0; i < in.scores.size(); ++i)
+    in.item_weights.push_back(i % 4 == 0 ? 0.0 : std::pow(10.0, any(-30.0, i % 2 == 0 ? 20.0 : 3.0)));
+  with(item_reduction::mean);
+  with(item_reduction::sum);
+}
+TEST_CASE("cuda: pointwise is on the side of a bound that the CPU is on") {
+  const cuda_support::stream own;
+  cuda::context ctx(own);
+  // Distances of a few units in the last place from beta, which decide the curvature, and less than one.
+  for (const float y : {0.0f, 1e-9f, 0.25f}) {
+    cuda_support::host_lists<float, float> in;
+    for (int k = -40; k <= 40; ++k) {
+      in.relevance.push_back(y);
+      in.scores.push_back(y + 0.3f + static_cast<float>(k) * 0x1p-25f);
+    }
+    for (const double more : {-1e-9, 0.0, 1e-9})
+      cuda_support::agrees(pointwise_smooth_l1{.function = {.beta = static_cast<double>(0.3f) + more}}, in,
+                           ctx);
   }
 }
 TEST_CASE("cuda: pointwise takes few thresholds") {

@@ -36,4 +36,5 @@ COMPILE_PREFERENCES_ON_DEVICE(rankloss::margin_ranking, float);
 COMPILE_PREFERENCES_ON_DEVICE(rankloss::margin_ranking, double);
 COMPILE_PREFERENCES_ON_DEVICE(rankloss::rao_kupper, float);
 COMPILE_PREFERENCES_ON_DEVICE(rankloss::rao_kupper, double);
+COMPILE_PREFERENCES_ON_DEVICE(rankloss::davidson, float);
 COMPILE_PREFERENCES_ON_DEVICE(rankloss::davidson, double);

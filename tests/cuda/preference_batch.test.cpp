@@ -25,7 +25,6 @@
 namespace cuda_preference_batch_test {
 
 using cuda_support::array;
-using cuda_support::how;
 using cuda_support::tolerance;
 using rankloss::bradley_terry;
 using rankloss::data_checks;
@@ -36,6 +35,14 @@ using rankloss::reduction;
 using rankloss::cuda::context;
 
 namespace {
+
+struct how {
+  double scale = 1.0;
+  rankloss::update update = rankloss::update::overwrite;
+  double filled = 0.0;                   ///< what is in the derivatives before
+  bool gradient = true, hessian = true;  ///< which of them are asked for
+  double least = 1.0;                    ///< errors of smaller values are as those of this one
+};
 
 template <class T>
 struct host_preferences {
@@ -54,6 +61,7 @@ struct results {
   std::vector<T> gradient;
   std::vector<double> per_pair;
   double by_ties = 0.0;
+  std::vector<T> hessian{};
 };
 
 template <class T>
@@ -83,20 +91,27 @@ struct device_preferences {
 };
 
 template <class Loss, class T>
+std::size_t hessians_of(const host_preferences<T>& in, const how& h) {
+  return rankloss::detail::gives_hessian<Loss> && h.hessian ? in.rewards.size() : 0;
+}
+
+template <class Loss, class T>
 results<T> on_device(const Loss& loss, const host_preferences<T>& in, context& ctx, const how& h = {}) {
   const device_preferences<T> on(in);
   const array<double> value(std::vector<double>(1, -1.0)), per_pair(in.preferred.size()),
       by_ties(std::vector<double>(rankloss::tie_loss<Loss> ? 1 : 0, h.filled));
-  const array<T> gradient(std::vector<T>(in.rewards.size(), static_cast<T>(h.filled)));
+  const array<T> gradient(std::vector<T>(h.gradient ? in.rewards.size() : 0, static_cast<T>(h.filled)));
+  const array<T> hessian(std::vector<T>(hessians_of<Loss>(in, h), static_cast<T>(h.filled)));
   cuda_support::on_device(loss, on.batch,
                           rankloss::cuda::outputs<T>{.value = value.view(),
                                                      .gradient = gradient.view(),
                                                      .per_list = per_pair.view(),
+                                                     .hessian = hessian.view(),
                                                      .scale = h.scale,
                                                      .update = h.update},
                           by_ties.view(), ctx);
   return {value.host()[0], gradient.host(), per_pair.host(),
-          rankloss::tie_loss<Loss> ? by_ties.host()[0] : h.filled};
+          rankloss::tie_loss<Loss> ? by_ties.host()[0] : h.filled, hessian.host()};
 }
 
 template <class Loss, class T>
@@ -106,7 +121,8 @@ results<double> on_host(const Loss& loss, const host_preferences<T>& in, const h
   for (const T& r : in.rewards)
     rewards.push_back(std::isnan(r) ? NAN : static_cast<double>(rankloss::detail::bounded(r)));
   results<double> out{0.0, std::vector<double>(rewards.size(), h.filled),
-                      std::vector<double>(in.preferred.size()), h.filled};
+                      std::vector<double>(in.preferred.size()), h.filled,
+                      std::vector<double>(hessians_of<Loss>(in, h), h.filled)};
   const rankloss::preference_batch<double> batch{.rewards = rewards,
                                                  .preferred = in.preferred,
                                                  .other = in.other,
@@ -114,8 +130,11 @@ results<double> on_host(const Loss& loss, const host_preferences<T>& in, const h
                                                  .margins = in.margins,
                                                  .ties = in.ties,
                                                  .reduction = in.reduction};
-  const rankloss::outputs to{
-      .gradient = out.gradient, .per_list = out.per_pair, .scale = h.scale, .update = h.update};
+  const rankloss::outputs to{.gradient = out.gradient,
+                             .per_list = out.per_pair,
+                             .hessian = out.hessian,
+                             .scale = h.scale,
+                             .update = h.update};
   rankloss::context ctx{checks};
   if constexpr (rankloss::tie_loss<Loss>)
     out.value = rankloss::evaluate(loss, batch, to, out.by_ties, ctx);
@@ -126,29 +145,42 @@ results<double> on_host(const Loss& loss, const host_preferences<T>& in, const h
 
 bool is_near(double a, double b, double within) { return std::abs(a - b) <= within; }
 
-/// Terms and sums are of doubles whatever the type of the rewards; only what is written is rounded to it.
+/// The bound of values, relative to 1 or to the value where that is larger.
+template <class T>
+inline constexpr double value_tolerance = sizeof(T) == sizeof(float) ? 2e-7 : 1e-13;
+
 template <class Loss, class T>
 void agrees(const Loss& loss, const host_preferences<T>& in, context& ctx, const how& h = {}) {
   const results<T> device = on_device(loss, in, ctx, h);
   CHECK_NOTHROW(ctx.check());
   const results<double> host = on_host(loss, in, h);
-  CHECK(is_near(device.value, host.value, 1e-13 * std::max(1.0, std::abs(host.value))));
-  CHECK(is_near(device.by_ties, host.by_ties, 1e-13 * std::max(1.0, std::abs(host.by_ties))));
-  double largest = 0.0, error = 0.0, of_pairs = 0.0;
-  for (std::size_t i = 0; i < in.rewards.size(); ++i) {
-    const double g = static_cast<double>(device.gradient[i]);
-    largest = std::max(largest, std::abs(host.gradient[i]));
-    error = std::isnan(g) ? INFINITY : std::max(error, std::abs(g - host.gradient[i]));
+  CHECK(is_near(device.value, host.value, value_tolerance<T> * std::max(h.least, std::abs(host.value))));
+  CHECK(is_near(device.by_ties, host.by_ties, value_tolerance<T> * std::max(1.0, std::abs(host.by_ties))));
+  double of_pairs = 0.0;
+  const auto derivatives_agree = [](const std::vector<T>& own, const std::vector<double>& of_host) {
+    double largest = 0.0, error = 0.0;
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const double g = static_cast<double>(own[i]);
+      largest = std::max(largest, std::abs(of_host[i]));
+      error = std::isnan(g) ? INFINITY : std::max(error, std::abs(g - of_host[i]));
+    }
+    INFO("largest " << largest << ", error " << error);
+    CHECK(error <= tolerance<T> * largest + static_cast<double>(std::numeric_limits<T>::min()));
+  };
+  derivatives_agree(device.gradient, host.gradient);
+  {
+    INFO("Hessian");
+    derivatives_agree(device.hessian, host.hessian);
   }
   for (std::size_t k = 0; k < in.preferred.size(); ++k) {
     const double own =
-        std::abs(device.per_pair[k] - host.per_pair[k]) / std::max(1.0, std::abs(host.per_pair[k]));
+        host.per_pair[k] == device.per_pair[k]
+            ? 0.0
+            : std::abs(device.per_pair[k] - host.per_pair[k]) / std::max(h.least, std::abs(host.per_pair[k]));
     of_pairs = std::isnan(own) ? INFINITY : std::max(of_pairs, own);
   }
-  INFO(in.preferred.size() << " pairs: largest " << largest << ", error " << error << ", of pairs "
-                           << of_pairs);
-  CHECK(error <= tolerance<T> * largest + static_cast<double>(std::numeric_limits<T>::min()));
-  CHECK(of_pairs <= 1e-13);
+  INFO(in.preferred.size() << " pairs: error of pairs " << of_pairs);
+  CHECK(of_pairs <= value_tolerance<T>);
 }
 
 /// Pairs of random items, of which the first one is in every other pair.
@@ -249,6 +281,112 @@ TEST_CASE("cuda preference_batch: reductions, weights, scale and update") {
   agrees(bradley_terry{}, host_preferences<float>{}, ctx);
 }
 
+TEST_CASE("cuda preference_batch: floats of any kind, a few pairs at a time") {
+  const cuda_support::stream own;
+  context ctx(own);
+  std::mt19937 random(13);
+  const auto any = [&](double from, double to) {
+    return std::uniform_real_distribution<double>(from, to)(random);
+  };
+  const auto sized = [&](double from, double to) {
+    return std::pow(10.0, any(from, to)) * (random() % 2 == 0 ? -1.0 : 1.0);
+  };
+  for (int b = 0; b < 250; ++b) {
+    const bool ties = b % 3 == 0;
+    auto in = random_pairs<float>(2 + random() % 3, 1 + random() % 4, static_cast<unsigned>(b), ties);
+    const double t = std::pow(10.0, b % 4 == 0 ? any(-9.0, 9.0) : any(-1.0, 1.0)),
+                 about = b % 5 == 0 ? sized(0.0, 6.0) : 0.0;
+    for (auto& r : in.rewards)
+      r = static_cast<float>(about + t * (b % 2 == 0 ? any(-4.0, 4.0) : sized(-6.0, 2.0)));
+    for (std::size_t k = 0; k < in.preferred.size(); ++k) {
+      if (b % 7 == 0) in.pair_weights.push_back(random() % 6 == 0 ? 0.0 : std::abs(sized(-30.0, 20.0)));
+      if (b % 4 == 1) in.margins.push_back(static_cast<float>(t * sized(-3.0, 1.0)));
+    }
+    in.reduction = static_cast<reduction>(b % 3 == 0 ? random() % 3 : 0);
+    const how h{.scale = b % 6 == 0 ? sized(-22.0, 5.0) : 2.0, .least = 0.0};
+    INFO("batch " << b << ", temperature " << t);
+    const double own_margin = t * sized(-3.0, 1.0), threshold = t * std::abs(sized(-7.0, 1.0));
+    const double log_prevalence = sized(-2.0, 1.7);
+    agrees(rao_kupper{.temperature = t, .threshold = threshold}, in, ctx, h);
+    agrees(davidson{.temperature = t, .log_prevalence = log_prevalence}, in, ctx, h);
+    if (ties) continue;
+    agrees(bradley_terry{.temperature = t}, in, ctx, h);
+    agrees(bradley_terry{.temperature = t,
+                         .smoothing = any(0.0, 0.5),
+                         .centring = b % 2 == 0 ? 0.0 : std::abs(sized(-8.0, 3.0))},
+           in, ctx, h);
+    agrees(margin_ranking{.margin = own_margin}, in, ctx, h);
+  }
+}
+
+TEST_CASE("cuda preference_batch: slopes that all but cancel, and sides of a margin") {
+  const cuda_support::stream own;
+  context ctx(own);
+  // Each pair and its reverse. The reverse of few of them is left out, or has another margin.
+  for (const std::size_t pairs : {6, 3000})
+    for (const double off : {1e-6, 1e-4, 1e-2}) {
+      const auto once = random_pairs<float>(4, pairs, 14);
+      auto in = once;
+      for (std::size_t k = 0; k < pairs; ++k) {
+        in.preferred.push_back(static_cast<std::int32_t>(once.other[k]));
+        in.other.push_back(once.preferred[k]);
+      }
+      for (float& r : in.rewards) r = static_cast<float>(off * static_cast<double>(r));
+      in.margins.assign(2 * pairs, 0.0f);
+      in.margins[0] = static_cast<float>(off);
+      INFO(pairs << " pairs, " << off);
+      agrees(bradley_terry{}, in, ctx);
+      agrees(davidson{}, in, ctx);
+      agrees(rao_kupper{}, in, ctx);
+      in.ties.assign(2 * pairs, 1);
+      agrees(davidson{}, in, ctx);
+      agrees(rao_kupper{}, in, ctx);
+    }
+  // Wins and losses as often as the rewards say, and a pair that its smoothing keeps where it is.
+  const auto log_of_3 = static_cast<float>(std::log(3.0));
+  agrees(bradley_terry{}, host_preferences<float>{{log_of_3, 0.0f}, {0, 0, 0, 1}, {1, 1, 1, 0}}, ctx);
+  agrees(bradley_terry{.smoothing = 0.25}, host_preferences<float>{{log_of_3, 0.0f}, {0}, {1}}, ctx);
+  // Ties of all but equal rewards, whose small slopes all but cancel.
+  for (int k = 1; k <= 16; ++k) {
+    const float lead = 1e-9f * (1.0f + 0.37f * static_cast<float>(k));
+    const host_preferences<float> ties{.rewards = {0.0f, 0.0f},
+                                       .preferred = {0, 1},
+                                       .other = {1, 0},
+                                       .margins = {-lead, -1.0025f * lead},
+                                       .ties = {1, 1}};
+    agrees(rao_kupper{.temperature = 0.7}, ties, ctx);
+    agrees(davidson{.temperature = 0.7}, ties, ctx);
+  }
+  // Leads that are those of the margins but for the rounding of doubles.
+  host_preferences<float> rounded;
+  const double margin = 1e8 / 3.0;
+  for (int k = 0; k < 40; ++k) {
+    rounded.margins.push_back(static_cast<float>(1e8 + 977.0 * k));
+    const double lead = margin + static_cast<double>(rounded.margins.back());
+    rounded.preferred.push_back(2 * k);
+    rounded.other.push_back(2 * k + 1);
+    rounded.rewards.push_back(static_cast<float>(lead));
+    rounded.rewards.push_back(static_cast<float>(static_cast<double>(rounded.rewards.back()) - lead));
+  }
+  agrees(margin_ranking{.margin = margin}, rounded, ctx, {.least = 0.0});
+  agrees(margin_ranking{.margin = margin + 1e-7}, rounded, ctx, {.least = 0.0});
+  // Leads of a few units in the last place from the margin, and less than one.
+  for (const float low : {0.0f, 1e-9f, 0.25f}) {
+    host_preferences<float> in;
+    for (int k = -40; k <= 40; ++k) {
+      in.preferred.push_back(static_cast<std::int32_t>(in.rewards.size()));
+      in.other.push_back(in.preferred.back() + 1);
+      in.rewards.push_back(low + 0.3f + static_cast<float>(k) * 0x1p-25f);
+      in.rewards.push_back(low);
+    }
+    for (const double more : {-1e-9, 0.0, 1e-9})
+      for (const auto kind : {reduction::mean, reduction::mean_of_relevant}) {
+        in.reduction = kind;
+        agrees(margin_ranking{.margin = static_cast<double>(0.3f) + more}, in, ctx, {.least = 0.0});
+      }
+  }
+}
+
 TEST_CASE("cuda preference_batch: rewards of any size, infinite ones too") {
   const cuda_support::stream own;
   context ctx(own);
@@ -265,6 +403,25 @@ TEST_CASE("cuda preference_batch: rewards of any size, infinite ones too") {
   floats.rewards[0] = INFINITY;
   floats.rewards[1] = -INFINITY;
   agrees(margin_ranking{}, floats, ctx);
+}
+
+TEST_CASE("cuda preference_batch: gradient and Hessian, each alone with the same bits as both") {
+  const cuda_support::stream own;
+  context ctx(own);
+  auto in = random_pairs<float>(30, 3000, 12, true);
+  give_weights_and_margins(in);
+  const auto both = on_device(rao_kupper{}, in, ctx);
+  const auto first = on_device(rao_kupper{}, in, ctx, {.hessian = false});
+  const auto second = on_device(rao_kupper{}, in, ctx, {.gradient = false});
+  CHECK(first.gradient == both.gradient);
+  CHECK(second.hessian == both.hessian);
+  CHECK(both.hessian != std::vector<float>(30));
+  const device_preferences<float> on(random_pairs<float>(30, 40, 12));
+  const array<float> hessian(30);
+  CHECK_THROWS_WITH(
+      cuda_support::on_device(margin_ranking{}, on.batch,
+                              rankloss::cuda::outputs<float>{.hessian = hessian.view()}, {}, ctx),
+      "rankloss: hessian: this loss has none, expected an empty output");
 }
 
 TEST_CASE("cuda preference_batch: the bits of an item depend on its own pairs alone") {
@@ -310,6 +467,7 @@ TEST_CASE("cuda preference_batch: bad numbers and indices are told as on the hos
     const auto out = on_device(loss, in, ctx, {.update = rankloss::update::add, .filled = 5.0});
     CHECK(std::isnan(out.value));
     CHECK(std::all_of(out.gradient.begin(), out.gradient.end(), [](float g) { return std::isnan(g); }));
+    CHECK(std::all_of(out.hessian.begin(), out.hessian.end(), [](float x) { return std::isnan(x); }));
     CHECK(std::all_of(out.per_pair.begin(), out.per_pair.end(), [](double x) { return std::isnan(x); }));
     if (rankloss::tie_loss<std::remove_cvref_t<decltype(loss)>>) CHECK(std::isnan(out.by_ties));
     CHECK_THROWS_WITH(ctx.check(), expected);

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <rankloss/cuda/detail/grid_lists.cuh>
+#include <rankloss/cuda/detail/item_functions.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/detail/tile_scan.cuh>
 #include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/pointwise.hpp>
 
 #include <cstddef>
@@ -17,91 +18,37 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// The value f(s, y) of an item, and its first two derivatives by s.
-struct item_term {
-  double value, slope, curvature;
-};
+/// What items get in the mean of their list.
+struct item_shares {
+  double factor, unit;
+  two_floats equal;  ///< of each, where items have no weights
 
-/// log(1 + e^x) and its first two derivatives, for any x.
-[[nodiscard]] __device__ inline item_term softplus(double x) {
-  const double u = exp(-fabs(x));
-  const double high = 1.0 / (1.0 + u);
-  return {fmax(x, 0.0) + log1p(u), x >= 0.0 ? high : u * high, u * high * high};
-}
+  __device__ item_shares(double factor, double unit)
+      : factor(factor), unit(unit), equal(number<two_floats>(factor)) {}
 
-/// device_item_function: a function of items together with its computation in a kernel, by the formulas of
-/// cpu/pointwise.hpp. For other functions there is none.
-template <class Function>
-struct device_item_function;
-
-template <>
-struct device_item_function<item_functions::squared> {
-  [[nodiscard]] static device_item_function of(const item_functions::squared&) noexcept { return {}; }
-  [[nodiscard]] __device__ bool takes(double) const { return true; }
-  [[nodiscard]] __device__ item_term operator()(double s, double y) const {
-    const double d = s - y;
-    return {d * d, 2.0 * d, 2.0};
+  template <class T, class R>
+  [[nodiscard]] __device__ double of(const device_list<T, R>& items, std::uint32_t i) const {
+    return factor * (items.weight(i) * unit);
+  }
+  /// Whether floats hold the product of that and of what in_floats of a function gives, and then that.
+  template <class T, class R>
+  [[nodiscard]] __device__ bool in_floats(const device_list<T, R>& items, std::uint32_t i,
+                                          two_floats& share) const {
+    share = items.weighted() ? number<two_floats>(of(items, i)) : equal;
+    return (share.high >= 1e-12f && share.high <= 1e12f) || of(items, i) == 0.0;
   }
 };
 
-template <>
-struct device_item_function<item_functions::logistic> {
-  item_functions::logistic function;
+/// The sum of what items add to the value of their list.
+struct item_sum {
+  long_sum<float> near;
+  double exact = 0.0;  ///< of items that floats are not enough for
 
-  [[nodiscard]] static device_item_function of(const item_functions::logistic& f) noexcept { return {f}; }
-  [[nodiscard]] __device__ bool takes(double y) const { return function.takes(y); }
-  [[nodiscard]] __device__ item_term operator()(double s, double y) const {
-    const item_term f = softplus(s);
-    return {f.value - y * s, f.slope - y, f.curvature};
-  }
+  [[nodiscard]] __device__ double value() const { return near.exact_value() + exact; }
 };
 
-template <>
-struct device_item_function<item_functions::ordinal> {
-  static constexpr std::size_t most_thresholds = 64;
-  std::size_t count;
-  double thresholds[most_thresholds];  // a copy, as the host's memory is not the device's
-
-  [[nodiscard]] static device_item_function of(const item_functions::ordinal& f) {
-    rankloss::detail::require(f.thresholds.size() <= most_thresholds, "thresholds: size ",
-                              f.thresholds.size(), ", expected at most ", most_thresholds, " on a device");
-    device_item_function made{f.thresholds.size(), {}};
-    for (std::size_t k = 0; k < made.count; ++k) made.thresholds[k] = f.thresholds[k];
-    return made;
-  }
-  [[nodiscard]] __device__ bool takes(double y) const { return y >= 0.0; }
-  [[nodiscard]] __device__ item_term operator()(double s, double y) const {
-    const auto k = static_cast<std::size_t>(fmin(fmax(y, 0.0), static_cast<double>(count)));
-    item_term f{0.0, 0.0, 0.0};
-    if (k < count) f = softplus(s - thresholds[k]);
-    if (k > 0) {
-      const item_term g = softplus(thresholds[k - 1] - s);
-      f = {f.value + g.value, f.slope - g.slope, f.curvature + g.curvature};
-      if (k < count) f.value -= log(-expm1(thresholds[k - 1] - thresholds[k]));
-    }
-    return f;
-  }
-};
-
-template <>
-struct device_item_function<item_functions::smooth_l1> {
-  double beta;
-
-  [[nodiscard]] static device_item_function of(const item_functions::smooth_l1& f) noexcept {
-    return {f.beta};
-  }
-  [[nodiscard]] __device__ bool takes(double) const { return true; }
-  [[nodiscard]] __device__ item_term operator()(double s, double y) const {
-    const double d = s - y;
-    const double size = fabs(d);
-    const double fraction = fmin(size, beta) / beta;
-    return {size < beta ? 0.5 * size * fraction : size - 0.5 * beta, copysign(fraction, d),
-            size < beta ? 1.0 / beta : 0.0};
-  }
-};
-
-/// pointwise of one list. In double: the slope is a small difference where scores are good, and there is
-/// little to compute for what is read.
+/// pointwise of one list. Items of lists of floats are computed in floats, and in doubles where these are not
+/// enough.
 template <class Function>
 struct pointwise_list {
   device_item_function<Function> function;
@@ -131,15 +78,31 @@ struct pointwise_list {
     } else if (!summed) {
       factor = 1.0 / static_cast<double>(n);
     }
-    double value = 0.0;
-    for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
-      const item_term f = term_of(items, i, factor * (items.weight(i) * unit));
-      value += f.value;
-      sink.put_wanted(i, static_cast<T>(f.slope), static_cast<T>(f.curvature));
-    }
-    return clipped(sum(team, value));
+    const item_shares shares(factor, unit);
+    item_sum own;
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) add_item(items, sink, i, shares, own);
+    return clipped(sum(team, own.value()));
   }
 
+  /// Adds what an item adds to the value, and writes its derivatives.
+  template <class T, class R>
+  __device__ void add_item(const device_list<T, R>& items, const device_sink<T>& sink, std::uint32_t i,
+                           const item_shares& shares, item_sum& to) const {
+    if constexpr (sizeof(T) == sizeof(float)) {
+      two_floats share;
+      const R y = items.relevance(i);
+      near_item_term f;
+      if (shares.in_floats(items, i, share) && is_float(y) &&
+          function.in_floats(rankloss::detail::bounded(items.score(i)), static_cast<float>(y), f)) {
+        to.near.add(product(share, f.value));
+        sink.put_wanted(i, share.high * f.slope, share.high * f.curvature);
+        return;
+      }
+    }
+    const item_term f = term_of(items, i, shares.of(items, i));
+    to.exact += f.value;
+    sink.put_wanted(i, static_cast<T>(f.slope), static_cast<T>(f.curvature));
+  }
   /// What an item of this weight adds. Infinite numbers are made finite before they are multiplied by a weight that
   /// may be 0.
   template <class T, class R>
@@ -178,14 +141,14 @@ struct pointwise_steps {
 
   template <class Grid, class T, class R>
   static void run(const Grid& grid, const arrays<T, R>& of) {
-    const bool shares = grid.weighted() && !grid.compute().summed;
-    if (shares) {
+    const bool weighted = grid.weighted() && !grid.compute().summed;
+    if (weighted) {
       grid.tiles("pointwise: find_heaviest", find_heaviest<T, R>{of});
       grid.lists("pointwise: choose_unit", choose_unit<T, R>{of});
       grid.tiles("pointwise: sum_weights", sum_weights<T, R>{of});
       grid.lists("pointwise: choose_factor", choose_factor<T, R>{of});
     }
-    grid.tiles("pointwise: sum_terms", sum_terms<T, R>{of, shares});
+    grid.tiles("pointwise: sum_terms", sum_terms<T, R>{of, weighted});
     grid.lists("pointwise: find_value", find_value<T, R>{of});
   }
 
@@ -240,22 +203,18 @@ struct pointwise_steps {
   template <class T, class R>
   struct sum_terms {
     arrays<T, R> of;
-    bool shares;
+    bool weighted;  ///< whether their list has a unit and a factor
 
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const double unit = shares ? of.unit[list.at] : 1.0;
-      const double factor = shares        ? of.factor[list.at]
+      const double factor = weighted      ? of.factor[list.at]
                             : loss.summed ? 1.0
                                           : 1.0 / static_cast<double>(list.size());
-      double value = 0.0;
-      tile.for_own(team, [&](std::uint32_t i) {
-        const item_term f = loss.term_of(list.items, i, factor * (list.items.weight(i) * unit));
-        value += f.value;
-        list.sink.put_wanted(i, static_cast<T>(f.slope), static_cast<T>(f.curvature));
-      });
-      of.values.leave(team, list, tile, value);
+      const item_shares shares(factor, weighted ? of.unit[list.at] : 1.0);
+      item_sum own;
+      tile.for_own(team, [&](std::uint32_t i) { loss.add_item(list.items, list.sink, i, shares, own); });
+      of.values.leave(team, list, tile, own.value());
     }
   };
 

@@ -3,6 +3,8 @@
 
 #include <rankloss/cuda/detail/faults.hpp>
 #include <rankloss/cuda/detail/item_ends.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
+#include <rankloss/cuda/detail/preference_floats.cuh>
 #include <rankloss/cuda/detail/scratch_plan.hpp>
 #include <rankloss/cuda/detail/term_kernel.cuh>
 #include <rankloss/cuda/preference_batch.hpp>
@@ -13,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
@@ -30,17 +33,41 @@ inline constexpr const char* preference_words[] = {
     "rewards: nan at item $i, expected a number",
     "margins: $x at pair $i, expected a finite number"};
 
+/// What preference_terms has of a loss that is not computed in floats.
+template <class Loss>
+struct no_near_form {
+  [[nodiscard]] static no_near_form of(const Loss&) noexcept { return {}; }
+};
+template <class Loss, bool has_floats>
+struct near_form_choice {
+  using type = no_near_form<Loss>;
+};
+template <class Loss>
+struct near_form_choice<Loss, true> {
+  using type = near_form<Loss>;
+};
+template <class Loss, bool has_floats>
+using near_form_of = typename near_form_choice<Loss, has_floats>::type;
+
 /// A preference loss over the pairs of a batch.
 template <class Loss, class T>
 struct preference_terms {
+  static constexpr bool has_floats = sizeof(T) == sizeof(float) && has_near_form<Loss>;
+  using near_term = near_pair_term;
+  /// A derivative at an end of a pair, times the weight of the pair.
+  using end_number = std::conditional_t<has_floats, two_floats, double>;
+  static_assert(sizeof(end_number) == sizeof(double));
+
   Loss loss;
   preference_batch<T> batch;
   std::size_t count;   ///< pairs
   std::size_t looked;  ///< pairs or items, whichever are more
   bool of_relevant;
   bool check, takes_ties;
-  double* per_pair;  ///< [pairs] null: not wanted
-  double* slopes;    ///< [pairs, 2] of the preferred and of the other item; null: not wanted
+  double* per_pair;        ///< [pairs] null: not wanted
+  end_number* slopes;      ///< [pairs, 2] of the preferred and of the other item; null: not wanted
+  end_number* curvatures;  ///< the same of second derivatives
+  near_form_of<Loss, has_floats> near = near_form_of<Loss, has_floats>::of(loss);
 
   [[nodiscard]] __device__ fault_word fault(std::size_t i) const {
     using field = preference_field;
@@ -88,10 +115,36 @@ struct preference_terms {
   __device__ void put(std::size_t k, const preference_term& term, double weight,
                       const list_mean& mean) const {
     if (per_pair != nullptr) per_pair[k] = term.value;
-    if (slopes == nullptr) return;
     const double w = mean.scaled(weight);
-    slopes[2 * k] = w * term.slope_preferred;
-    slopes[2 * k + 1] = w * term.slope_other;
+    const auto leave = [&](end_number* ends, double of_preferred, double of_other) {
+      if (ends == nullptr) return;
+      ends[2 * k] = at_end(w * of_preferred);
+      ends[2 * k + 1] = at_end(w * of_other);
+    };
+    leave(slopes, term.slope_preferred, term.slope_other);
+    leave(curvatures, term.curvature_preferred, term.curvature_other);
+  }
+  [[nodiscard]] __device__ bool weighted() const { return !batch.pair_weights.empty(); }
+  [[nodiscard]] __device__ bool keeps(std::size_t) const { return true; }
+  [[nodiscard]] __device__ bool in_floats(std::size_t k, near_pair_term& term) const {
+    const auto reward = [this](std::int64_t i) {
+      return rankloss::detail::bounded(batch.rewards[static_cast<std::size_t>(i)]);
+    };
+    const float preferred = reward(batch.preferred[k]), other = reward(batch.other[k]);
+    const two_floats margin =
+        batch.margins.empty() ? two_floats{0.0f, 0.0f} : number<two_floats>(batch.margins[k]);
+    if constexpr (tie_loss<Loss>)
+      if (!batch.ties.empty() && batch.ties[k]) return near.tie(preferred, other, margin, term);
+    return near(preferred, other, margin, term);
+  }
+  __device__ void put_near(std::size_t k, const near_pair_term& term, const near_share& share) const {
+    if (per_pair != nullptr) per_pair[k] = exact_value(term.value);
+    if (slopes != nullptr) {
+      slopes[2 * k] = share.weight * term.slope_preferred;
+      slopes[2 * k + 1] = share.weight * term.slope_other;
+    }
+    if (curvatures != nullptr)
+      curvatures[2 * k] = curvatures[2 * k + 1] = product(share.weight.high, {term.curvature, 0.0f});
   }
   __device__ void put_nan(std::size_t k) const {
     if (per_pair != nullptr) per_pair[k] = not_a_number<double>;
@@ -105,6 +158,16 @@ struct preference_terms {
         static_cast<double>(rankloss::detail::bounded(batch.rewards[static_cast<std::size_t>(i)])), -largest,
         largest);
   }
+  /// A number that two floats do not hold is NaN: who adds it up computes it again.
+  [[nodiscard]] static __device__ end_number at_end(double x) {
+    if constexpr (has_floats) {
+      const double size = fabs(x);
+      return (size >= 1e-25 && size <= 1e25) || size == 0.0 ? number<two_floats>(x)
+                                                            : two_floats{not_a_number<float>, 0.0f};
+    } else {
+      return x;
+    }
+  }
 };
 
 /// The engine of all preference losses. The operators of the loss are called by kernels, so they are
@@ -113,14 +176,13 @@ template <class Loss>
 struct preference_engine {
   template <class T>
   [[nodiscard]] static std::size_t scratch_bytes(const Loss&, const preference_batch<T>& batch) {
-    return plan(batch, true).scratch.bytes;
+    return plan(batch, true, rankloss::detail::gives_hessian<Loss>).scratch.bytes;
   }
 
   template <class T>
   static void run(const Loss& loss, const preference_batch<T>& batch, const outputs<T>& out,
                   const device_span<double>& tie_gradient, context& ctx) {
-    const bool slopes = !out.gradient.empty();
-    const plan to(batch, slopes);
+    const plan to(batch, !out.gradient.empty(), !out.hessian.empty());
     void* const memory = ctx.scratch(to.scratch.bytes);
     std::string_view refuses;
     if constexpr (tie_loss<Loss>) {
@@ -130,7 +192,9 @@ struct preference_engine {
       refuses = loss.refuses_ties();
     }
     const std::size_t items = batch.rewards.size(), pairs = batch.preferred.size();
-    const preference_terms<Loss, T> terms{
+    using terms_type = preference_terms<Loss, T>;
+    using end_number = typename terms_type::end_number;
+    const terms_type terms{
         .loss = loss,
         .batch = batch,
         .count = pairs,
@@ -139,21 +203,22 @@ struct preference_engine {
         .check = ctx.checks == data_checks::on,
         .takes_ties = tie_loss<Loss> && refuses.empty(),
         .per_pair = out.per_list.data(),
-        .slopes = slopes ? scratch_plan::at<double>(memory, to.slopes) : nullptr};
-    const auto task = queue_terms(
+        .slopes = out.gradient.empty() ? nullptr : scratch_plan::at<end_number>(memory, to.slopes),
+        .curvatures = out.hessian.empty() ? nullptr : scratch_plan::at<end_number>(memory, to.curvatures)};
+    const auto task = prepare_terms(
         terms, to.terms, batch.reduction, out.value, tie_gradient, out.scale, out.update,
         fault_words{preference_words<tie_loss<Loss>>, refuses.data(), refuses.size()}, memory, ctx);
-    if (slopes) {
+    sum_terms(task, ctx);
+    if (terms.slopes != nullptr || terms.curvatures != nullptr) {
       item_ends ends(to.ends, memory, items, pairs);
       ends.sort(batch.preferred, batch.other, task.faults, ctx.stream());
-      ends.add_up(item_sums<T>{.slopes = terms.slopes,
-                               .computed = task.computed,
-                               .known = task.known,
-                               .scale = out.scale,
-                               .how = out.update,
-                               .gradient = out.gradient.data(),
-                               .faults = task.faults},
-                  ctx.stream());
+      const auto add_up = [&](const end_number* of_ends, bool second, const device_span<T>& derivative) {
+        if (of_ends == nullptr) return;
+        ends.add_up(item_sums<term_task<terms_type>, end_number, T>{task, of_ends, second, derivative.data()},
+                    ctx.stream());
+      };
+      add_up(terms.slopes, false, out.gradient);
+      add_up(terms.curvatures, true, out.hessian);
     }
     reduce_terms(task, ctx);
   }
@@ -161,15 +226,17 @@ struct preference_engine {
  private:
   struct plan {
     template <class T>
-    plan(const preference_batch<T>& batch, bool wants_slopes)
+    plan(const preference_batch<T>& batch, bool wants_slopes, bool wants_curvatures)
         : terms(scratch, batch.preferred.size(),
                 !batch.pair_weights.empty() || batch.reduction == reduction::mean_of_relevant),
           slopes(scratch.take<double>(wants_slopes ? 2 * batch.preferred.size() : 0)),
-          ends(scratch, wants_slopes ? batch.rewards.size() : 0, wants_slopes ? batch.preferred.size() : 0) {}
+          curvatures(scratch.take<double>(wants_curvatures ? 2 * batch.preferred.size() : 0)),
+          ends(scratch, wants_slopes || wants_curvatures ? batch.rewards.size() : 0,
+               wants_slopes || wants_curvatures ? batch.preferred.size() : 0) {}
 
     scratch_plan scratch;
     term_plan terms;
-    std::size_t slopes;
+    std::size_t slopes, curvatures;
     item_ends_plan ends;
   };
 };

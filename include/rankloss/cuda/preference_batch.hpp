@@ -49,8 +49,8 @@ void check_shape(const preference_batch<T>& batch, const outputs<T>& out,
   check_optional("margins", batch.margins.size(), pairs, "one per pair");
   check_optional("ties", batch.ties.size(), pairs, "one per pair");
   check_optional("value", out.value.size(), 1, "one per batch");
-  refuse_hessian(out);
   check_optional("gradient", out.gradient.size(), items, "one per reward");
+  check_optional("hessian", out.hessian.size(), items, "one per reward");
   check_optional("per_list", out.per_list.size(), pairs, "one per pair");
   check_optional("tie_gradient", tie_gradient.size(), 1, "one per batch");
   require(rankloss::detail::is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
@@ -67,6 +67,8 @@ void evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, co
   expect_engine<Loss, preference_batch<T>>();
   if constexpr (has_engine<Loss, preference_batch<T>>) {
     rankloss::validate(loss);
+    if constexpr (!rankloss::detail::gives_hessian<Loss>)
+      rankloss::detail::require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
     check_shape(batch, out, tie_gradient);
     engine<Loss, context>::run(loss, batch, out, tie_gradient, ctx);
   }
@@ -88,17 +90,18 @@ template <class Loss, score T>
 }  // namespace cuda
 
 /// evaluate: queues on the stream of the context what computes the value of a preference loss over pairs, and
-/// its gradient by the rewards, in the memory of the device. The same words as for pairs in the memory of the
-/// host; out.per_list receives the value of each pair.
+/// its gradient and Hessian diagonal by the rewards, in the memory of the device. The same words as for pairs
+/// in the memory of the host; out.per_list receives the value of each pair.
 ///
 /// - It neither waits nor reads back. A call may be captured into a CUDA graph once scratch holds
 ///   `scratch_bytes`.
-/// - Terms and sums are of doubles. For the gradient the two ends of all pairs are sorted by their items, and
-///   each item adds up its own in the order of the pairs: the bits of its derivative depend on its own pairs,
-///   on the weights of the batch and, in mean_of_relevant, on which pairs count, and are the same on every run.
-/// - Scratch for a gradient: 48 bytes a pair, and 8 an item.
+/// - Terms and sums are of doubles, or of numbers of two floats where rewards are floats and that is enough.
+///   For derivatives the two ends of all pairs are sorted by their items, and each item adds up its own in the
+///   order of the pairs: the bits of its derivative depend on its own pairs, on the weights of the batch and, in
+///   mean_of_relevant, on which pairs count, and are the same on every run.
+/// - Scratch for a gradient: 48 bytes a pair, and 8 an item; 16 bytes a pair more for a Hessian beside it.
 /// - Edge cases: as on the host, but for bad numbers and indices, which `context::check` reports. Value,
-///   gradient, per_list and tie_gradient of a batch that has one are NaN.
+///   gradient, Hessian, per_list and tie_gradient of a batch that has one are NaN.
 /// @throws std::invalid_argument naming the field when sizes or options are invalid, cuda::error naming the
 /// call of the runtime that failed, and std::logic_error when the context has been moved from or would have
 /// to allocate while its stream is captured. Sizes and options are checked before anything is queued.

@@ -6,6 +6,7 @@
 #include <rankloss/cuda/detail/launch.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/merge_sort.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/scratch_plan.hpp>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/detail/term_kernel.cuh>
@@ -42,19 +43,83 @@ struct item_ends_plan {
   std::size_t ends, merged, runs;
 };
 
-/// What becomes of the slopes at all ends.
-template <class T>
+/// The sum of a derivative at the ends of one item: in doubles, or in two floats beside how large its parts
+/// are.
+template <class End>
+class end_sum;
+template <>
+class end_sum<double> {
+ public:
+  __device__ void add(double x) { sum_ += x; }
+  template <class Team>
+  [[nodiscard]] __device__ end_sum of_all(const Team& team) const {
+    end_sum all;
+    all.sum_ = sum(team, sum_);
+    return all;
+  }
+  [[nodiscard]] __device__ bool is_exact() const { return true; }
+  template <class T>
+  __device__ void put(T& to, double factor, update how) const {
+    put_number(to, held_as<double>(factor * sum_), how);
+  }
+
+ private:
+  double sum_ = 0.0;
+};
+template <>
+class end_sum<two_floats> {
+ public:
+  __device__ void add(const two_floats& x) {
+    sum_.add(x);
+    size_ += fabsf(x.high);
+  }
+  template <class Team>
+  [[nodiscard]] __device__ end_sum of_all(const Team& team) const {
+    end_sum all;
+    all.sum_ = sum(team, sum_);
+    all.size_ = sum(team, size_);
+    return all;
+  }
+  /// Whether enough is left of the parts. It is not where one of them is NaN.
+  [[nodiscard]] __device__ bool is_exact() const { return fabsf(sum_.number().high) >= 1e-3f * size_; }
+  __device__ void put(float& to, double factor, update how) const {
+    const two_floats own = sum_.number();
+    const auto near = static_cast<float>(factor);
+    if (how == update::overwrite && moderate(own.high) && moderate(near))
+      to = near * own.high;
+    else
+      put_number(to, held_as<double>(factor * exact_value(own)), how);
+  }
+
+ private:
+  [[nodiscard]] static __device__ bool moderate(float x) {
+    const float size = fabsf(x);
+    return size >= 1e-18f && size <= 1e18f;
+  }
+
+  long_sum<float> sum_;
+  float size_ = 0.0f;
+};
+
+/// What becomes of a derivative of the pairs at all ends. `Task` is the term_task of the loss.
+template <class Task, class End, class T>
 struct item_sums {
-  const double* slopes;  ///< [pairs, 2]
-  const list_mean* computed;
-  list_mean known;
-  double scale;
-  update how;
-  T* gradient;  ///< [items]
-  fault_record* faults;
+  Task task;
+  const End* of_ends;  ///< [pairs, 2] the derivative times the weight of the pair
+  bool second;         ///< whether it is the second derivative
+  T* to;               ///< [items]
 
   [[nodiscard]] __device__ double factor() const {
-    return held_as<double>(scale * (computed != nullptr ? *computed : known).factor());
+    return held_as<double>(task.scale * task.mean().factor());
+  }
+  /// That of one end in doubles, computed again.
+  [[nodiscard]] __device__ double exactly(std::uint32_t end) const {
+    const std::size_t k = end / 2;
+    const auto term = task.terms.term(k);
+    const double w = task.mean().scaled(task.weight(k, term));
+    return w * (second         ? end % 2 == 0 ? term.curvature_preferred : term.curvature_other
+                : end % 2 == 0 ? term.slope_preferred
+                               : term.slope_other);
   }
 };
 
@@ -79,36 +144,48 @@ __global__ void __launch_bounds__(term_threads) mark_runs(const item_end* ends, 
   if (e + 1 == count || item_of_end(ends[e + 1]) != item) runs[2 * item + 1] = e + 1;
 }
 
-/// The derivatives by the items. A block for as many items as it has threads.
-template <class T>
-__global__ void __launch_bounds__(term_threads)
-    sum_ends(const item_sums<T> sums, const std::uint32_t* runs, const item_end* ends, std::size_t items) {
+/// A derivative by the items. A block for as many items as it has threads.
+template <class Task, class End, class T>
+__global__ void __launch_bounds__(term_threads, 1)
+    sum_ends(const item_sums<Task, End, T> sums, const std::uint32_t* runs, const item_end* ends,
+             std::size_t items) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
   const std::size_t first = std::size_t{blockIdx.x} * term_threads, i = first + team.rank();
-  if (sums.faults->places != no_fault) {
-    if (i < items) sums.gradient[i] = not_a_number<T>;
+  if (sums.task.fault() != no_fault) {
+    if (i < items) sums.to[i] = not_a_number<T>;
     return;
   }
   const double factor = sums.factor();
-  const auto put = [&](std::size_t item, double slope) {
-    put_number(sums.gradient[item], held_as<double>(factor * slope), sums.how);
+  const update how = sums.task.how;
+  const auto in_doubles = [&](std::uint32_t from, std::uint32_t to, std::uint32_t step) {
+    end_sum<double> own;
+    for (std::uint32_t e = from; e < to; e += step) own.add(sums.exactly(number_of_end(ends[e])));
+    return own;
   };
   const std::uint32_t begin = i < items ? runs[2 * i] : 0, end = i < items ? runs[2 * i + 1] : 0;
   if (i < items && end - begin <= most_ends_of_thread) {
-    double slope = 0.0;
-    for (std::uint32_t e = begin; e < end; ++e) slope += sums.slopes[number_of_end(ends[e])];
-    put(i, slope);
+    end_sum<End> own;
+    for (std::uint32_t e = begin; e < end; ++e) own.add(sums.of_ends[number_of_end(ends[e])]);
+    if (own.is_exact())
+      own.put(sums.to[i], factor, how);
+    else
+      in_doubles(begin, end, 1).put(sums.to[i], factor, how);
   }
   if (greatest(team, end - begin) <= most_ends_of_thread) return;
   for (std::size_t item = first; item < items && item < first + term_threads; ++item) {
     const std::uint32_t from = runs[2 * item], to = runs[2 * item + 1];
     if (to - from <= most_ends_of_thread) continue;
-    double slope = 0.0;
+    end_sum<End> own;
     for (std::uint32_t e = from + team.rank(); e < to; e += team.size())
-      slope += sums.slopes[number_of_end(ends[e])];
-    slope = sum(team, slope);
-    if (team.rank() == 0) put(item, slope);
+      own.add(sums.of_ends[number_of_end(ends[e])]);
+    own = own.of_all(team);
+    if (own.is_exact()) {
+      if (team.rank() == 0) own.put(sums.to[item], factor, how);
+    } else {
+      const auto exact = in_doubles(from + team.rank(), to, team.size()).of_all(team);
+      if (team.rank() == 0) exact.put(sums.to[item], factor, how);
+    }
   }
 }
 
@@ -134,11 +211,12 @@ class item_ends {
     launch("mark_runs", mark_runs<std::uint32_t>, blocks(count_), term_threads, 0, stream, ends_, count_,
            runs_);
   }
-  /// Adds up the slopes.
-  template <class T>
-  void add_up(const item_sums<T>& sums, cudaStream_t stream) const {
+  /// Adds up a derivative.
+  template <class Task, class End, class T>
+  void add_up(const item_sums<Task, End, T>& sums, cudaStream_t stream) const {
     if (items_ > 0)
-      launch("sum_ends", sum_ends<T>, blocks(items_), term_threads, 0, stream, sums, runs_, ends_, items_);
+      launch("sum_ends", sum_ends<Task, End, T>, blocks(items_), term_threads, 0, stream, sums, runs_, ends_,
+             items_);
   }
 
  private:

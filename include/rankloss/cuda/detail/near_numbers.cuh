@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/detail/base/host_device.hpp>
 
 #include <cstdint>
 #include <type_traits>
@@ -21,7 +22,7 @@ using exact_number = std::conditional_t<sizeof(S) == sizeof(float), two_floats, 
 
 /// x as an N, which is double or two_floats.
 template <class N>
-[[nodiscard]] __device__ constexpr N number(double x) {
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr N number(double x) {
   if constexpr (std::is_same_v<N, double>) {
     return x;
   } else {
@@ -103,6 +104,21 @@ template <class S>
 }
 [[nodiscard]] __device__ inline double multiply_add(double a, double b, double c) { return fma(a, b, c); }
 
+/// Whether a float has all digits of a number.
+template <class R>
+[[nodiscard]] __device__ inline bool is_float(R x) {
+  if constexpr (std::is_integral_v<R> && sizeof(R) < sizeof(float)) {
+    return true;
+  } else if constexpr (std::is_integral_v<R>) {
+    constexpr R most = 1 << 24;
+    if constexpr (std::is_signed_v<R>)
+      if (x < -most) return false;
+    return x <= most;
+  } else {
+    return static_cast<R>(static_cast<float>(x)) == x;
+  }
+}
+
 [[nodiscard]] __device__ inline double exact_value(double x) { return x; }
 [[nodiscard]] __device__ inline double exact_value(const two_floats& x) {
   return static_cast<double>(x.high) + static_cast<double>(x.low);
@@ -148,6 +164,10 @@ class long_sum<float> {
     const float sum = of_.high + x, grown = sum - of_.high;
     of_.low += (of_.high - (sum - grown)) + (x - grown);
     of_.high = sum;
+  }
+  __device__ void add(const two_floats& x) {
+    add(x.high);
+    of_.low += x.low;
   }
   /// The same bits whichever of the two is joined to the other one.
   [[nodiscard]] __device__ long_sum joined(const long_sum& other) const {

@@ -10,7 +10,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
@@ -252,21 +251,6 @@ struct float_bounds {
     return total >= least_total && total <= greatest_total;
   }
 };
-
-/// Whether a float has all digits of a number.
-template <class R>
-[[nodiscard]] __device__ inline bool is_float(R x) {
-  if constexpr (std::is_integral_v<R> && sizeof(R) < sizeof(float)) {
-    return true;
-  } else if constexpr (std::is_integral_v<R>) {
-    constexpr R most = 1 << 24;
-    if constexpr (std::is_signed_v<R>)
-      if (x < -most) return false;
-    return x <= most;
-  } else {
-    return static_cast<R>(static_cast<float>(x)) == x;
-  }
-}
 
 /// Value, gradient and Hessian of a list from its target. Sums are of doubles, exponentials of the type of the scores.
 template <class Compute, class Team, class T, class R>

@@ -7,6 +7,7 @@
 #include <rankloss/cuda/detail/field_faults.cuh>
 #include <rankloss/cuda/detail/launch.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/scratch_plan.hpp>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/device_span.hpp>
@@ -16,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 /// Runs a loss over terms that are in no list: pairs of a preference batch, steps of a policy. Checks, weights,
 /// reduction and the value are here, and a loss knows of one term only.
@@ -55,6 +57,14 @@ struct chunk_sums {
 ///                         writes what is written of a term, given its weight in the mean
 ///     put_nan(k)          the same where a number of the batch is bad
 ///     by_parameter(term)  its derivative by the parameter of the loss, or 0
+///     has_floats          whether terms are computed in floats where these are enough; then also
+///     near_term, in_floats(k, near_term&)
+///                         whether they are enough for term k, and then the term: its `value` in two floats,
+///                         and its `slope_of_ties` where the loss has such a parameter
+///     put_near(k, near_term, share)
+///                         put of such a term
+///     weighted(), keeps(k)
+///                         whether terms have weights, and whether the mask keeps term k
 template <class Terms>
 struct term_task {
   Terms terms;
@@ -78,18 +88,20 @@ struct term_task {
   }
 };
 
+/// Calls body(k) for the terms of the chunk of this block, each thread for its own.
+template <class Body>
+__device__ inline void for_chunk(const block_team& team, std::size_t terms, Body body) {
+  const std::size_t begin = std::size_t{blockIdx.x} * term_chunk;
+  for (std::size_t k = begin + team.rank(); k < begin + term_chunk && k < terms; k += team.size()) body(k);
+}
+
 /// Sums up the weights of a chunk. One chunk a block.
 template <class Task>
 __global__ void __launch_bounds__(term_threads) weigh_chunks(const Task task) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
   if (task.fault() != no_fault) return;
-  const std::size_t begin = std::size_t{blockIdx.x} * term_chunk;
-  const auto over = [&](auto body) {
-    for (std::size_t k = begin + team.rank(); k < begin + term_chunk && k < task.terms.count;
-         k += team.size())
-      body(k);
-  };
+  const auto over = [&](auto body) { for_chunk(team, task.terms.count, body); };
   const auto weight = [&](std::size_t k) {
     return task.terms.of_relevant ? task.weight(k, task.terms.term(k)) : task.terms.weight(k);
   };
@@ -130,31 +142,90 @@ __global__ void __launch_bounds__(reduce_threads) weigh_terms(const Task task) {
                       unit, task.known.summed};
 }
 
+/// What a term of floats gets: its weight in units in which the greatest is near 1, and the factor of its
+/// slope.
+struct near_share {
+  two_floats weight;
+  float factor;
+};
+/// Those of the terms of a task, where floats hold their products with terms.
+template <class Task>
+class near_shares {
+ public:
+  __device__ near_shares(const Task& task, const list_mean& mean)
+      : task_(task), mean_(mean), takes_equal_(find(1.0, equal_)) {}
+
+  [[nodiscard]] __device__ bool operator()(std::size_t k, near_share& own) const {
+    if (task_.terms.weighted()) return find(task_.terms.weight(k), own);
+    const bool kept = task_.terms.keeps(k);
+    own.weight = kept ? equal_.weight : two_floats{0.0f, 0.0f};
+    own.factor = kept ? equal_.factor : 0.0f;
+    return takes_equal_ || !kept;
+  }
+
+ private:
+  [[nodiscard]] __device__ bool find(double weight, near_share& own) const {
+    const double factor = held_as<double>(task_.scale * mean_.share(weight));
+    own = {number<two_floats>(mean_.scaled(weight)), static_cast<float>(factor)};
+    const float size = fabsf(own.factor);
+    return (own.weight.high >= 1e-12f || weight == 0.0) &&
+           ((size >= 1e-18f && size <= 1e18f) || factor == 0.0);
+  }
+
+  const Task& task_;
+  const list_mean& mean_;
+  near_share equal_;  // of terms without weights
+  bool takes_equal_;
+};
+
 /// Computes the terms of a chunk, and sums them up. One chunk a block.
 template <class Task>
-__global__ void __launch_bounds__(term_threads) sum_chunks(const Task task) {
+__global__ void __launch_bounds__(term_threads, 1) sum_chunks(const Task task) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
   const bool bad = task.fault() != no_fault;
   const list_mean mean = task.mean();
-  const std::size_t begin = std::size_t{blockIdx.x} * term_chunk;
   chunk_sums sums{0.0, 0.0, 0.0};
-  for (std::size_t k = begin + team.rank(); k < begin + term_chunk && k < task.terms.count;
-       k += team.size()) {
-    if (bad) {
-      task.terms.put_nan(k);
-      continue;
-    }
+  const auto add = [&](std::size_t k) {
     const auto term = task.terms.term(k);
     const double w = task.weight(k, term);
     sums.value += mean.summand(w) * term.value;
     sums.small += mean.scaled(w) * (term.value * 0x1p-600);
     sums.by_parameter += mean.scaled(w) * task.terms.by_parameter(term);
     task.terms.put(k, term, w, mean);
+  };
+  const auto over = [&](auto body) { for_chunk(team, task.terms.count, body); };
+  if (bad) {
+    over([&](std::size_t k) { task.terms.put_nan(k); });
+  } else if constexpr (std::remove_cvref_t<decltype(task.terms)>::has_floats) {
+    const near_shares<Task> shares(task, mean);
+    long_sum<float> values, by_parameter;
+    over([&](std::size_t k) {
+      near_share share;
+      typename std::remove_cvref_t<decltype(task.terms)>::near_term term;
+      if (shares(k, share) && task.terms.in_floats(k, term)) {
+        values.add(product(share.weight, term.value));
+        if constexpr (requires { term.slope_of_ties; })
+          by_parameter.add(product(share.weight, term.slope_of_ties));
+        task.terms.put_near(k, term, share);
+      } else {
+        add(k);
+      }
+    });
+    const double near = values.exact_value();
+    sums.value += mean.summed != 0 ? near / mean.unit : near;
+    sums.small += near * 0x1p-600;
+    sums.by_parameter += by_parameter.exact_value();
+  } else {
+    over(add);
   }
   sums.value = sum(team, sums.value);
-  sums.small = sum(team, sums.small);
-  sums.by_parameter = sum(team, sums.by_parameter);
+  // What is finite is scaled as it is, where the sum over all chunks is not.
+  if (is_finite(sums.value))
+    sums.small = sums.value * (mean.summed != 0 ? mean.unit : 1.0) * 0x1p-600;
+  else
+    sums.small = sum(team, sums.small);
+  if (!task.by_parameter.empty()) sums.by_parameter = sum(team, sums.by_parameter);
   if (team.rank() == 0) task.sums[blockIdx.x] = sums;
 }
 
@@ -208,12 +279,12 @@ struct term_plan {
   bool weighs;
 };
 
-/// Queues all of it but for the last step, which is `reduce`: so that a loss can use the mean between.
+/// Looks at the batch, and finds the mean.
 template <class Terms>
-[[nodiscard]] term_task<Terms> queue_terms(const Terms& terms, const term_plan& to, reduction kind,
-                                           device_span<double> value, device_span<double> by_parameter,
-                                           double scale, update how, const fault_words& words, void* memory,
-                                           context& ctx) {
+[[nodiscard]] term_task<Terms> prepare_terms(const Terms& terms, const term_plan& to, reduction kind,
+                                             device_span<double> value, device_span<double> by_parameter,
+                                             double scale, update how, const fault_words& words, void* memory,
+                                             context& ctx) {
   using task_type = term_task<Terms>;
   task_type task{.terms = terms,
                  .value = value,
@@ -229,14 +300,20 @@ template <class Terms>
   if (task.known.summed == 0)
     task.known.scale = terms.count > 0 ? 1.0 / static_cast<double>(terms.count) : 0.0;
   const cudaStream_t stream = ctx.stream();
-  const auto chunks = static_cast<unsigned>(chunks_of(terms.count));
   look(terms, task.faults, stream);
   if (to.weighs) {
+    const auto chunks = static_cast<unsigned>(chunks_of(terms.count));
     if (chunks > 0) launch("weigh_chunks", weigh_chunks<task_type>, chunks, term_threads, 0, stream, task);
     launch("weigh_terms", weigh_terms<task_type>, 1, reduce_threads, 0, stream, task);
   }
-  if (chunks > 0) launch("sum_chunks", sum_chunks<task_type>, chunks, term_threads, 0, stream, task);
   return task;
+}
+/// Sums up the terms. What is left is `reduce_terms`: so that a loss can use the mean between.
+template <class Terms>
+void sum_terms(const term_task<Terms>& task, context& ctx) {
+  const auto chunks = static_cast<unsigned>(chunks_of(task.terms.count));
+  if (chunks > 0)
+    launch("sum_chunks", sum_chunks<term_task<Terms>>, chunks, term_threads, 0, ctx.stream(), task);
 }
 template <class Terms>
 void reduce_terms(const term_task<Terms>& task, context& ctx) {

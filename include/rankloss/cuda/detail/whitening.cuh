@@ -57,12 +57,24 @@ struct whitening_task {
 [[nodiscard]] __device__ inline whitening_extent merged(const block_team& team, const whitening_extent& own) {
   return {greatest(team, own.largest), least(team, own.first), sum(team, own.count)};
 }
+/// That of all chunks.
+[[nodiscard]] __device__ inline whitening_extent merged(const block_team& team, const whitening_extent* of,
+                                                        std::size_t chunks) {
+  whitening_extent all{0.0, ~std::uint64_t{0}, 0};
+  for (std::size_t c = team.rank(); c < chunks; c += team.size()) {
+    const whitening_extent own = of[c];
+    all.largest = fmax(all.largest, own.largest);
+    all.first = own.first < all.first ? own.first : all.first;
+    all.count += own.count;
+  }
+  return merged(team, all);
+}
 /// Calls body(i) for the kept numbers of the chunk of this block, each thread for its own.
 template <class Task, class Body>
 __device__ inline void over_chunk(const block_team& team, const Task& task, Body body) {
-  const std::size_t begin = std::size_t{blockIdx.x} * term_chunk;
-  for (std::size_t i = begin + team.rank(); i < begin + term_chunk && i < task.count; i += team.size())
+  for_chunk(team, task.count, [&](std::size_t i) {
     if (task.keeps(i)) body(i);
+  });
 }
 
 template <class Task>
@@ -86,14 +98,7 @@ __global__ void __launch_bounds__(reduce_threads) merge_extents(const Task task)
   __shared__ block_team::slots slots;
   const block_team team(slots);
   if (task.faults->places != no_fault) return;
-  whitening_extent all{0.0, ~std::uint64_t{0}, 0};
-  for (std::size_t c = team.rank(); c < chunks_of(task.count); c += team.size()) {
-    const whitening_extent own = task.extents[c];
-    all.largest = fmax(all.largest, own.largest);
-    all.first = own.first < all.first ? own.first : all.first;
-    all.count += own.count;
-  }
-  all = merged(team, all);
+  const whitening_extent all = merged(team, task.extents, chunks_of(task.count));
   const double first = all.largest > 0.0 ? task.raw[all.first] / all.largest : 0.0;
   if (team.rank() == 0) *task.state = {all, first, 0.0, 0.0};
 }
