@@ -114,6 +114,17 @@ TEST_CASE("cuda: unique_softmax of floats in an order that is nearly certain") {
       CHECK(std::abs(cuda_support::on_device(loss, in, ctx).value - value) < 2e-6 * value);
     }
 }
+TEST_CASE("cuda: unique_softmax of floats of which the heavy one is certain and light ones are not") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const double light : {1.0, 1e-10, 6.9e-16}) {
+    INFO("light weight " << light);
+    const cuda_support::host_lists<float, int> in{.scores = {119.2f, 0.1f, 0.0f, 0.2f, -0.4f},
+                                                  .relevance = {3, 1, 2, 0, 0},
+                                                  .item_weights = {1e30, light, light, light, light}};
+    cuda_support::agrees(unique_softmax{}, in, ctx, {.hessian = false});
+  }
+}
 TEST_CASE("cuda: unique_softmax of floats with relevance of 64 bits") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
