@@ -125,6 +125,13 @@ TEST_CASE("cuda: listmle of floats in an order that is nearly certain") {
       CHECK(std::abs(cuda_support::on_device(loss, in, ctx).value - value) < 2e-6 * value);
     }
 }
+TEST_CASE(
+    "cuda: listmle of floats that differ by less than their distances from the greatest one are exact") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const cuda_support::host_lists<float, int> in{.scores = {100.0f, 3.7e-6f, 3.9e-6f}, .relevance = {2, 1, 0}};
+  for (const double t : {1.0, 0.9}) cuda_support::agrees(listmle{.temperature = t}, in, ctx);
+}
 TEST_CASE("cuda: listmle of floats of which the heavy one is certain and light ones are not") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
@@ -135,6 +142,15 @@ TEST_CASE("cuda: listmle of floats of which the heavy one is certain and light o
                                                   .item_weights = {1e30, light, light, light, light}};
     cuda_support::agrees(listmle{}, in, ctx, {.hessian = false});
   }
+  // 1 - p is less than floats are, and not what doubles have of p.
+  const auto slopes = cuda_support::on_device(
+      listmle{},
+      cuda_support::host_lists<float, int>{
+          .scores = {119.0f, 0.0f}, .relevance = {1, 0}, .item_weights = {1e30, 1e30}},
+      ctx, {.hessian = false});
+  const double slope = 1e30 * std::exp(-119.0);
+  CHECK(std::abs(static_cast<double>(slopes.gradient[1]) - slope) < 2e-6 * slope);
+  CHECK(slopes.gradient[0] == -slopes.gradient[1]);
 }
 TEST_CASE("cuda: listmle of floats with relevance of 64 bits") {
   const cuda_support::stream own;

@@ -146,14 +146,19 @@ class near_exponentials<double> {
 };
 /// Times 2^64: exponentials are then in [2^-110, 2^64].
 ///
-/// What an item pulls and what it is pulled by, D_k and P_k, is within 2^-32 of itself: exponentials within 2^-34,
-/// sums and quotients within 2^-40. As all that is pulled from an item is pulled to a later one, both are at most k
-/// times the greatest slope of the list. So slopes are within n 2^-31 of that, which is 2e-6 for 4096 items. What
-/// leaves the range of floats is less than 2^-72 for weights of at most 1: D_k above 2^-38 say that it is nothing,
-/// and so do weights above 2^-36, of which it is none.
+/// The slope of item k is P_k - D_k: what earlier draws pull to it, less what its own pulls from it. All that is pulled
+/// to an item is pulled from earlier ones, so both are at most k times the greatest slope of the list. They are within
+/// 2^-32 of themselves, as exponentials are within 2^-34, sums and quotients within 2^-40. So slopes of n items are
+/// within n 2^-31 of the greatest one, which is 2e-6 for 4096 of them.
+///
+/// What leaves the range of floats is less than 2^-72 for weights of at most 1, and less than 2^-140 where all of them
+/// are `least_weight` or more. The greatest D_k, which is at most n times the greatest slope, says whether that is
+/// nothing beside it.
 template <>
 class near_exponentials<two_floats> {
  public:
+  static constexpr float least_weight = 0x1p-36f, least_lost = 0x1p-90f, least_lost_of_light = 0x1p-38f;
+
   __device__ near_exponentials(float greatest, double temperature)
       : greatest_(greatest), temperature_(temperature), unit_(number<two_floats>(1.0 / temperature)) {}
   [[nodiscard]] __device__ bool takes(std::uint32_t n, float least) const {
@@ -252,8 +257,12 @@ struct order_draws {
           most_lost = rounded(lost[k]) > most_lost ? rounded(lost[k]) : most_lost;
           own.add(weight * exponentials::term(behind, e[k]));
         });
-    if constexpr (sizeof(S) == sizeof(float))
-      if (!(least(team, lightest) >= 0x1p-36f || greatest(team, most_lost) >= 0x1p-38f)) return false;
+    if constexpr (sizeof(S) == sizeof(float)) {
+      const bool light = least(team, lightest) < exponentials::least_weight;
+      if (!(greatest(team, most_lost) >=
+            (light ? exponentials::least_lost_of_light : exponentials::least_lost)))
+        return false;
+    }
     value = sum(team, own).exact_value();
     if (!sink.wanted()) return true;
     const auto factor = static_cast<S>(bounded_factor<T>(mass / temperature));
