@@ -87,8 +87,8 @@ struct unique_softmax_list {
     }
   };
 
-  /// The gain of a small whole grade of a list without weights, which a float holds exactly. Returns whether it is
-  /// one.
+  /// The gain of a small whole grade of a list without weights, which a float holds exactly. Returns whether it
+  /// is one.
   template <class T, class R>
   [[nodiscard]] __device__ bool whole_gain(const device_list<T, R>& items, std::uint32_t i,
                                            float& gain) const {

@@ -189,8 +189,8 @@ inline constexpr double left_of_zero = 0.0;
 template <class Loss>
 inline constexpr bool draws_by_list = false;
 
-/// Each list's value, gradient and Hessian are those of the CPU, relative to the largest entry of the list. of_slopes:
-/// a bound of errors of the Hessian, relative to the largest entry of the gradient.
+/// Each list's value, gradient and Hessian are those of the CPU, relative to the largest entry of the list.
+/// of_slopes: a bound of errors of the Hessian, relative to the largest entry of the gradient.
 template <class T, class R>
 void agree(const host_lists<T, R>& in, const results<T>& device, const results<double>& host,
            double left = 0.0, double left_of_hessian = 0.0, double bound_of_hessian = tolerance<T>,
@@ -229,8 +229,8 @@ void agrees(const Loss& loss, const host_lists<T, R>& in, rankloss::cuda::contex
   agree(in, device, on_host(loss, in, h), left_of_zero<Loss>, 0.0, hessian_tolerance<Loss, T>);
 }
 
-/// The same where scores are so far apart that second derivatives are small differences of what gradients are sums
-/// of: their errors are relative to the largest entries of both.
+/// The same where scores are so far apart that second derivatives are small differences of what gradients are
+/// sums of: their errors are relative to the largest entries of both.
 template <class Loss, class T, class R>
 void agrees_where_curvatures_cancel(const Loss& loss, const host_lists<T, R>& in,
                                     rankloss::cuda::context& ctx) {

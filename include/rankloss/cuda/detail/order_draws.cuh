@@ -16,8 +16,8 @@
 #include <cstdint>
 #include <type_traits>
 
-/// Losses of items that are drawn in the order of their relevance, each from itself and the items of later grades:
-/// - sum_k w_k log p_k.
+/// Losses of items that are drawn in the order of their relevance, each from itself and the items of later
+/// grades: -sum_k w_k log p_k.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// The items of a list by relevance, the greatest first, in grades of equal ones.
@@ -79,7 +79,8 @@ class relevance_order {
   std::uint32_t* of_;  // [n]
 };
 
-/// What a scan of grades has passed: the sum over all items, and that over the grades before the one of the last item.
+/// What a scan of grades has passed: the sum over all items, and that over the grades before the one of the
+/// last item.
 template <class X>
 struct graded {
   X all, before;
@@ -105,8 +106,8 @@ struct graded {
   }
 };
 
-/// Calls emit(p, sum over the grades before that of p) for the positions p < n, where begins(p) says whether a grade
-/// begins there. Each thread passes a stretch of neighbours.
+/// Calls emit(p, sum over the grades before that of p) for the positions p < n, where begins(p) says whether a
+/// grade begins there. Each thread passes a stretch of neighbours.
 template <class Team, class X, class Item, class Begins, class Combine, class Emit>
 __device__ inline void scan_grades(const Team& team, std::uint32_t n, const X& nothing, Item item,
                                    Begins begins, Combine combine, Emit emit) {
@@ -124,9 +125,10 @@ __device__ inline void scan_grades(const Team& team, std::uint32_t n, const X& n
   team.sync();
 }
 
-/// Exponentials of scores that are at most `widest` temperatures apart, relative to the greatest one, so that their
-/// sums are plain sums. The least number that they are is far from the end of the range for their sums and inverses.
+/// Scores that are at most so many temperatures apart are near to each other.
 inline constexpr double widest_of_near_scores = 120.0;
+/// Their exponentials, relative to the greatest one: rests are plain sums of these, and neither sums nor inverses
+/// leave the range.
 template <class N>
 class near_exponentials;
 template <>
@@ -146,14 +148,14 @@ class near_exponentials<double> {
 };
 /// Times 2^64: exponentials are then in [2^-110, 2^64].
 ///
-/// The slope of item k is P_k - D_k: what earlier draws pull to it, less what its own pulls from it. All that is pulled
-/// to an item is pulled from earlier ones, so both are at most k times the greatest slope of the list. They are within
-/// 2^-32 of themselves, as exponentials are within 2^-34, sums and quotients within 2^-40. So slopes of n items are
-/// within n 2^-31 of the greatest one, which is 2e-6 for 4096 of them.
+/// The slope of item k is P_k - D_k: what earlier draws pull to it, less what its own pulls from it. All that
+/// is pulled to an item is pulled from earlier ones, so both are at most k times the greatest slope of the list.
+/// They are within 2^-32 of themselves, as exponentials are within 2^-34, sums and quotients within 2^-36. So
+/// slopes of n items are within n 2^-31 of the greatest one, which is 2e-6 for 4096 of them.
 ///
-/// What leaves the range of floats is less than 2^-72 for weights of at most 1, and less than 2^-140 where all of them
-/// are `least_weight` or more. The greatest D_k, which is at most n times the greatest slope, says whether that is
-/// nothing beside it.
+/// What leaves the range of floats is less than 2^-72 for weights of at most 1, and less than 2^-140 where all
+/// of them are `least_weight` or more. The greatest D_k, which is at most n times the greatest slope, says
+/// whether that is nothing beside it.
 template <>
 class near_exponentials<two_floats> {
  public:
@@ -174,8 +176,8 @@ class near_exponentials<two_floats> {
     return {near, near_quotient(fmaf(-near, b.low, fmaf(-near, b.high, a.high) + a.low), b.high)};
   }
   [[nodiscard]] static __device__ float term(const two_floats& behind, const two_floats& e) {
-    return behind.high < 0x1p30f * e.high ? log1pf(near_quotient(behind.high, e.high))
-                                          : logf(behind.high) - logf(e.high);
+    const float all = rounded(behind);
+    return all < 0x1p30f * e.high ? log1pf(near_quotient(all, e.high)) : logf(all) - logf(e.high);
   }
 
  private:

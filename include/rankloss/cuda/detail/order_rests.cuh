@@ -34,7 +34,8 @@ class leveled_sums {
   [[nodiscard]] static __device__ X no_pull() {
     return pull<X>({greatest_number<double>, 1.0}, 0.0, 0.0);
   }
-  /// What a choice from a rest pulls: a p, and b p^2 where X has squares, of an item whose share of the rest is p.
+  /// What a choice from a rest pulls: a p, and b p^2 where X has squares, of an item whose share of the rest
+  /// is p.
   template <class X>
   [[nodiscard]] static __device__ X pull(const leveled_sum& rest, double a, double b) {
     if constexpr (std::is_same_v<X, leveled_squares>)

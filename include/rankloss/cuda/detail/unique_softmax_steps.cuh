@@ -105,7 +105,7 @@ struct unique_softmax_steps {
         return graded<X>::joined(a, b, [this](const X& x, const X& y) { return by.pulls(x, y); });
       }
     };
-    /// The draw at position k of a list, with the gain g in the greatest of the list; 0 where nothing is drawn.
+    /// The draw at position k of a list, with its gain g as a share of the greatest; 0 where nothing is drawn.
     struct own_draw {
       double g = 0.0;
       leveled_sum behind{0.0, 0.0};
