@@ -110,6 +110,7 @@ set(cuda_tested_by
     detail/neural_ndcg_steps:neural_ndcg
     detail/neural_sort_cross_entropy_steps:neural_sort_cross_entropy
     detail/order_faults:plackett_luce_policy
+    detail/order_draws:listmle
     detail/order_pairs:plackett_luce
     detail/order_rests:listmle
     detail/order_shape:plackett_luce_policy

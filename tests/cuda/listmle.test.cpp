@@ -5,6 +5,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
+#include <cstddef>
+
 namespace cuda_listmle_test {
 
 using rankloss::listmle;
@@ -19,7 +22,14 @@ TEST_CASE("cuda: listmle of floats") {
       {.temperature = 0.5, .weights = position_weights::exponential});
 }
 TEST_CASE("cuda: listmle of doubles, at every length", "[lengths]") {
-  cuda_support::agrees_at_every_length<listmle, double, double>({.temperature = 0.01});
+  cuda_support::agrees_at_every_length<listmle, double, double>({});
+}
+TEST_CASE("cuda: listmle of doubles that are far apart, at every length", "[lengths]") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::agrees_where_curvatures_cancel(
+      listmle{.temperature = 0.01},
+      cuda_support::lists_of_lengths<double, double>(cuda_support::all_lengths(4097), 1), ctx);
 }
 TEST_CASE("cuda: listmle of doubles") {
   cuda_support::keeps_the_promises_of_lists<listmle, double, double>({.cutoff = 20});
@@ -39,11 +49,13 @@ TEST_CASE("cuda: listmle of long lists of doubles, with every option") {
   for (const double spread : {1.0, 1e10}) {
     INFO("spread " << spread);
     auto in = cuda_support::lists_of_lengths<double, double>({4700}, 3, spread);
-    cuda_support::agrees(listmle{.temperature = 0.01}, in, ctx);
-    cuda_support::agrees(listmle{.cutoff = 3, .weights = position_weights::exponential}, in, ctx);
+    cuda_support::agrees_where_curvatures_cancel(listmle{.temperature = 0.01}, in, ctx);
+    cuda_support::agrees_where_curvatures_cancel(
+        listmle{.cutoff = 3, .weights = position_weights::exponential}, in, ctx);
     for (std::size_t i = 0; i < in.scores.size(); ++i)
       in.item_weights.push_back(1e200 * static_cast<double>(i % 3));
-    cuda_support::agrees(listmle{.cutoff = 3000, .ties = tie_order::random, .seed = 1}, in, ctx);
+    cuda_support::agrees_where_curvatures_cancel(
+        listmle{.cutoff = 3000, .ties = tie_order::random, .seed = 1}, in, ctx);
   }
 }
 TEST_CASE("cuda: listmle of a list of 70 000 items", "[lengths]") {
@@ -57,12 +69,96 @@ TEST_CASE("cuda: listmle with scores at any distance") {
   for (const double spread : {1e-3, 10.0, 1e3, 1e10}) {
     INFO("spread " << spread);
     auto in = cuda_support::lists_of_lengths<double, double>({20, 70, 300}, 3, spread);
-    cuda_support::agrees(listmle{}, in, ctx);
-    cuda_support::agrees(listmle{.cutoff = 3, .weights = position_weights::exponential}, in, ctx);
+    cuda_support::agrees_where_curvatures_cancel(listmle{}, in, ctx);
+    cuda_support::agrees_where_curvatures_cancel(
+        listmle{.cutoff = 3, .weights = position_weights::exponential}, in, ctx);
     for (std::size_t i = 0; i < in.scores.size(); ++i)
       in.item_weights.push_back(1e200 * static_cast<double>(i % 3));
-    cuda_support::agrees(listmle{.ties = tie_order::random, .seed = 1}, in, ctx);
+    cuda_support::agrees_where_curvatures_cancel(listmle{.ties = tie_order::random, .seed = 1}, in, ctx);
   }
+}
+TEST_CASE("cuda: listmle of floats near to each other and far apart") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  // Lists within 120 temperatures are computed by plain sums, others are not.
+  for (const double spread : {0.0, 1e-3, 5.0, 25.0, 1e3, 1e10}) {
+    INFO("spread " << spread);
+    auto in = cuda_support::lists_of_lengths<float, int>({2, 20, 70, 300}, 3, spread);
+    cuda_support::agrees_where_curvatures_cancel(listmle{}, in, ctx);
+    cuda_support::agrees_where_curvatures_cancel(
+        listmle{.cutoff = 30, .weights = position_weights::exponential}, in, ctx);
+    for (std::size_t i = 0; i < in.scores.size(); ++i)
+      in.item_weights.push_back(i % 5 == 0 ? 0.0 : std::pow(10.0, static_cast<double>(i % 61) - 30.0));
+    cuda_support::agrees_where_curvatures_cancel(listmle{.ties = tie_order::random, .seed = 1}, in, ctx);
+  }
+  const auto in = cuda_support::lists_of_lengths<float, int>({5, 40, 300}, 3);
+  for (const double t : {1e-9, 1e-6, 0.02, 1e6, 1e9}) {
+    INFO("temperature " << t);
+    cuda_support::agrees_where_curvatures_cancel(listmle{.temperature = t}, in, ctx);
+  }
+  auto far = in;
+  far.scores[7] = 3e38f;
+  far.scores[50] = -3e38f;
+  cuda_support::agrees_where_curvatures_cancel(listmle{}, far, ctx);
+  for (const double weight : {1e-300, 1e-30, 1e30}) {
+    auto weighted = in;
+    for (std::size_t i = 0; i < in.scores.size(); ++i)
+      weighted.item_weights.push_back(weight * static_cast<double>(i % 3));
+    INFO("weights of " << weight);
+    cuda_support::agrees_where_curvatures_cancel(listmle{}, weighted, ctx);
+  }
+}
+TEST_CASE("cuda: listmle of floats in an order that is nearly certain") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const float gap : {3.0f, 9.0f, 15.0f})
+    for (const std::size_t length : {2u, 7u}) {
+      auto in = cuda_support::lists_of_lengths<float, int>({length}, 3);
+      for (std::size_t i = 0; i < length; ++i) {
+        in.relevance[i] = static_cast<int>(i * 5 % length);
+        in.scores[i] = gap * static_cast<float>(in.relevance[i]);
+      }
+      INFO("gap " << gap << ", " << length << " items");
+      const listmle loss{.cutoff = 5};
+      cuda_support::agrees(loss, in, ctx, {.hessian = false});
+      const double value = cuda_support::on_host(loss, in).value;  // next to nothing
+      CHECK(std::abs(cuda_support::on_device(loss, in, ctx).value - value) < 2e-6 * value);
+    }
+}
+TEST_CASE("cuda: listmle of floats that differ by less than digits of their distance from another") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const cuda_support::host_lists<float, int> in{.scores = {100.0f, 3.7e-6f, 3.9e-6f}, .relevance = {2, 1, 0}};
+  for (const double t : {1.0, 0.9}) cuda_support::agrees(listmle{.temperature = t}, in, ctx);
+}
+TEST_CASE("cuda: listmle of floats of which the heavy one is certain and light ones are not") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const double light : {1.0, 1e-10, 6.9e-16}) {
+    INFO("light weight " << light);
+    const cuda_support::host_lists<float, int> in{.scores = {119.2f, 0.1f, 0.0f, 0.2f, -0.4f},
+                                                  .relevance = {3, 1, 2, 0, 0},
+                                                  .item_weights = {1e30, light, light, light, light}};
+    cuda_support::agrees(listmle{}, in, ctx, {.hessian = false});
+  }
+  // 1 - p is less than floats are, and not what doubles have of p.
+  const auto slopes = cuda_support::on_device(
+      listmle{},
+      cuda_support::host_lists<float, int>{
+          .scores = {119.0f, 0.0f}, .relevance = {1, 0}, .item_weights = {1e30, 1e30}},
+      ctx, {.hessian = false});
+  const double slope = 1e30 * std::exp(-119.0);
+  CHECK(std::abs(static_cast<double>(slopes.gradient[1]) - slope) < 2e-6 * slope);
+  CHECK(slopes.gradient[0] == -slopes.gradient[1]);
+}
+TEST_CASE("cuda: listmle of floats with relevance of 64 bits") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<float, double>({5, 40, 300, 4700}, 3);
+  cuda_support::agrees(listmle{.ties = tie_order::random, .seed = 2}, in, ctx);
+  for (std::size_t i = 0; i < in.relevance.size(); ++i)
+    in.relevance[i] = 1.0 + static_cast<double>(i * 7 % 11) * 1e-12;
+  cuda_support::agrees(listmle{}, in, ctx);
 }
 TEST_CASE("cuda: listmle refuses exact ties") {
   const cuda_support::stream own;

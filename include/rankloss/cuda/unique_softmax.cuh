@@ -4,8 +4,8 @@
 #include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
-#include <rankloss/cuda/detail/order_rests.cuh>
-#include <rankloss/cuda/detail/softmax_list.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
+#include <rankloss/cuda/detail/order_draws.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/detail/unique_softmax_steps.cuh>
 #include <rankloss/cuda/evaluate.hpp>
@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
@@ -24,8 +25,9 @@ struct unique_softmax_list {
   double temperature;
   gain_options gains;
 
+  static constexpr bool has_hessian = true;
   template <class T>
-  static constexpr std::size_t item_bytes = 5 * sizeof(double) + sizeof(std::uint32_t);
+  static constexpr std::size_t item_bytes = bytes_of_order_draws;
 
   [[nodiscard]] static unique_softmax_list of(const unique_softmax& loss) {
     return {loss.temperature, gain_options::of(loss.gain, loss.gain_table, ideal::sorted, 0)};
@@ -37,71 +39,24 @@ struct unique_softmax_list {
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
                                              const device_sink<T>& sink, team_scratch scratch) const {
     const std::uint32_t n = items.size();
-    double* const y = scratch.take<double>(n);
-    double* const s = scratch.take<double>(n);
-    double* const most = scratch.take<double>(n);
-    double* const sums = scratch.take<double>(n);
-    double* const pulls = scratch.take<double>(n);
-    std::uint32_t* const order = scratch.take<std::uint32_t>(n);
-    const auto for_own = [&](auto body) {
-      for (std::uint32_t k = team.rank(); k < n; k += team.size()) body(k);
-    };
     double mass = 0.0;
-    for_own([&](std::uint32_t i) {
-      y[i] = static_cast<double>(items.relevance(i));
-      order[i] = i;
-      mass = fmax(mass, gain_of(items, i));
-    });
-    mass = greatest(team, mass);
+    float whole_mass = 0.0f;
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
+      float whole = 0.0f;
+      if (whole_gain(items, i, whole))
+        whole_mass = fmaxf(whole_mass, whole);
+      else
+        mass = fmax(mass, gain_of(items, i));
+    }
+    mass = greatest(team, fmax(mass, static_cast<double>(whole_mass)));
     if (!(mass > 0.0)) {
-      if (sink.wanted()) for_own([&](std::uint32_t i) { sink.put(i, T{0}); });
+      for (std::uint32_t i = team.rank(); i < n; i += team.size()) sink.put_wanted(i, T{0}, T{0});
       return 0.0;
     }
-    sort_falling(team, n, y, order);
-    for_own([&](std::uint32_t k) { s[k] = score_of(items, order[k]); });
-    const order_rests rests(team, n, temperature, s, most, sums);
-
-    /// The number of positions whose relevance is above y; with y itself.
-    const auto end_of = [&](double of, bool with_itself) {
-      std::uint32_t begin = 0, end = n;
-      while (begin < end) {
-        const std::uint32_t middle = begin + (end - begin) / 2;
-        if (y[middle] > of || (with_itself && y[middle] == of))
-          begin = middle + 1;
-        else
-          end = middle;
-      }
-      return begin;
-    };
-    const auto end_at = [&](std::uint32_t k) { return end_of(y[k], true); };
-    const auto draw = [&](std::uint32_t k, std::uint32_t end) {
-      return item_draw::of(rests, s[k], {most[end], sums[end]});
-    };
-    const auto own = [&](std::uint32_t k) { return gain_of(items, order[k]) / mass; };
-    double value = 0.0;
-    rests.pull(
-        team, n, end_at,
-        [&](std::uint32_t k) {
-          const std::uint32_t end = end_at(k);
-          const double g = own(k);
-          if (!(g > 0.0)) return 0.0;
-          const item_draw drawn = draw(k, end);
-          value += g * drawn.term;
-          return g * drawn.other / sums[end];
-        },
-        [&](std::uint32_t k, double pull) { pulls[k] = pull; });
-    value = sum(team, value);
-    if (sink.wanted()) {
-      const double factor = bounded_factor<T>(mass / temperature);
-      for_own([&](std::uint32_t k) {
-        const std::uint32_t begin = end_of(y[k], false), end = end_at(k);
-        const double g = own(k);
-        double slope = begin > 0 ? rests.pulled(pulls[begin - 1], begin, k) : 0.0;
-        if (end < n && g > 0.0) slope -= g * draw(k, end).other;
-        sink.put(order[k], held_as<T>(factor * slope));
-      });
-    }
-    return fmin(mass * value, rankloss::detail::largest_term);
+    const relevance_order order(
+        team, items, false, [](std::uint32_t) { return std::uint32_t{0}; }, scratch);
+    const terms<T, R> draws{*this, items, order, mass, weight_number<two_floats>(1.0 / mass)};
+    return order_draws<T, R, terms<T, R>>{items, sink, draws, temperature, mass}(team, scratch);
   }
 
   /// The gain of an item times its weight.
@@ -112,6 +67,40 @@ struct unique_softmax_list {
   }
 
  private:
+  template <class T, class R>
+  struct terms {
+    const unique_softmax_list& loss;
+    const device_list<T, R>& items;
+    const relevance_order& order;
+    double mass;
+    two_floats inverse;
+
+    [[nodiscard]] __device__ std::uint32_t item(std::uint32_t k) const { return order.item(k); }
+    [[nodiscard]] __device__ bool begins(std::uint32_t k) const { return order.begins(k); }
+    template <class N>
+    [[nodiscard]] __device__ N weight(std::uint32_t k) const {
+      if constexpr (std::is_same_v<N, two_floats>) {
+        float whole = 0.0f;
+        if (loss.whole_gain(items, item(k), whole)) return product(whole, inverse);
+      }
+      return weight_number<N>(loss.gain_of(items, item(k)) / mass);
+    }
+  };
+
+  /// The gain of a small whole grade of a list without weights, which a float holds exactly. Returns whether it
+  /// is one.
+  template <class T, class R>
+  [[nodiscard]] __device__ bool whole_gain(const device_list<T, R>& items, std::uint32_t i,
+                                           float& gain) const {
+    const R y = items.relevance(i);
+    if (items.weighted() || gains.kind == gain::table || !(y <= R{24})) return false;
+    if constexpr (std::is_signed_v<R>)
+      if (y < R{0}) return false;
+    const auto grade = static_cast<std::uint32_t>(y);
+    if (static_cast<R>(grade) != y) return false;
+    gain = static_cast<float>(gains.kind == gain::linear ? grade : (std::uint32_t{1} << grade) - 1);
+    return true;
+  }
   [[nodiscard]] __device__ double worth(double y) const {
     if (gains.kind == gain::table) return gains.worth(y);
     // expm1 keeps the digits of small grades.

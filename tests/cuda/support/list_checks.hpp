@@ -4,9 +4,7 @@
 #include <rankloss/cuda/batch.hpp>
 #include <rankloss/cuda/context.hpp>
 #include <rankloss/evaluate.hpp>
-#include <rankloss/listmle.hpp>
 #include <rankloss/stochastic.hpp>
-#include <rankloss/unique_softmax.hpp>
 
 #include "cuda/support/device.hpp"
 #include "cuda/support/on_device.hpp"
@@ -52,10 +50,6 @@ struct results {
 /// Whether the kernel of a loss writes a Hessian, which the C++ compiler does not see.
 template <class Loss>
 inline constexpr bool hessian_on_device = rankloss::detail::gives_hessian<Loss>;
-template <>
-inline constexpr bool hessian_on_device<rankloss::listmle> = false;
-template <>
-inline constexpr bool hessian_on_device<rankloss::unique_softmax> = false;
 template <class Loss>
 inline constexpr bool hessian_on_device<rankloss::stochastic<Loss>> = false;
 
@@ -196,9 +190,11 @@ template <class Loss>
 inline constexpr bool draws_by_list = false;
 
 /// Each list's value, gradient and Hessian are those of the CPU, relative to the largest entry of the list.
+/// of_slopes: a bound of errors of the Hessian, relative to the largest entry of the gradient.
 template <class T, class R>
 void agree(const host_lists<T, R>& in, const results<T>& device, const results<double>& host,
-           double left = 0.0, double left_of_hessian = 0.0, double bound_of_hessian = tolerance<T>) {
+           double left = 0.0, double left_of_hessian = 0.0, double bound_of_hessian = tolerance<T>,
+           double of_slopes = 0.0) {
   CHECK(std::abs(device.value - host.value) <= tolerance<T> * std::max(1.0, std::abs(host.value)));
   for (std::size_t l = 0; l < lists_of(in); ++l) {
     const auto [first, size] = place_of(in, l);
@@ -215,10 +211,11 @@ void agree(const host_lists<T, R>& in, const results<T>& device, const results<d
       INFO("list " << l << " of " << size << " items: largest " << largest << ", error " << error);
       // Where the largest entry is below the normal numbers of the type, it is held as none of them.
       CHECK(error <= bound * largest + remains + static_cast<double>(std::numeric_limits<T>::min()));
+      return largest;
     };
-    close(device.gradient, host.gradient, tolerance<T>, left);
+    const double steepest = close(device.gradient, host.gradient, tolerance<T>, left);
     INFO("Hessian");
-    close(device.hessian, host.hessian, bound_of_hessian, left_of_hessian);
+    close(device.hessian, host.hessian, bound_of_hessian, left_of_hessian + of_slopes * steepest);
     INFO(device.per_list[l] << " on the device, " << host.per_list[l] << " on the host");
     CHECK(std::abs(device.per_list[l] - host.per_list[l]) <=
           tolerance<T> * std::max(1.0, std::abs(host.per_list[l])));
@@ -230,6 +227,16 @@ void agrees(const Loss& loss, const host_lists<T, R>& in, rankloss::cuda::contex
   const results<T> device = on_device(loss, in, ctx, h);
   CHECK_NOTHROW(ctx.check());
   agree(in, device, on_host(loss, in, h), left_of_zero<Loss>, 0.0, hessian_tolerance<Loss, T>);
+}
+
+/// The same where scores are so far apart that second derivatives are small differences of what gradients are
+/// sums of: their errors are relative to the largest entries of both.
+template <class Loss, class T, class R>
+void agrees_where_curvatures_cancel(const Loss& loss, const host_lists<T, R>& in,
+                                    rankloss::cuda::context& ctx) {
+  const results<T> device = on_device(loss, in, ctx);
+  CHECK_NOTHROW(ctx.check());
+  agree(in, device, on_host(loss, in), 0.0, 0.0, tolerance<T>, tolerance<T> / loss.temperature);
 }
 
 /// Lists of the given lengths, with ties among scores and grades.

@@ -66,6 +66,7 @@ struct listmle_steps {
     tile_maxima heaviest;
     tile_sums values;
     tile_scan<leveled_sum> rests, pulls;
+    tile_scan<leveled_squares> squares;
     double* weight;  ///< [lists] the greatest
 
     explicit arrays(tile_arrays& from)
@@ -78,6 +79,7 @@ struct listmle_steps {
           values(from),
           rests(from),
           pulls(from),
+          squares(from),
           weight(from.of_lists<double>()) {}
   };
 
@@ -95,6 +97,10 @@ struct listmle_steps {
     grid.tiles("listmle: find_rests", find_rests<T, R>{of});
     grid.lists("listmle: find_value", find_value<T, R>{of});
     if (grid.gradient_wanted()) grid.tiles("listmle: put_slopes", put_slopes<T, R>{of});
+    if (!grid.hessian_wanted()) return;
+    grid.tiles("listmle: sum_squares", sum_squares<T, R>{of});
+    grid.lists("listmle: hand_on_squares", hand_on_squares<T, R>{of});
+    grid.tiles("listmle: put_curvatures", put_curvatures<T, R>{of});
   }
 
   template <class T, class R>
@@ -190,7 +196,7 @@ struct listmle_steps {
       });
       of.values.leave(team, list, tile, value);
       of.pulls.leave(team, list, tile,
-                     scan_pulls(
+                     scan_pulls<leveled_sum>(
                          team, compute, of, list, tile, weights, [](std::uint32_t, const leveled_sum&) {},
                          leveled_sums::no_pull()));
     }
@@ -229,7 +235,7 @@ struct listmle_steps {
       }
       const leveled_sums sums(compute.loss.temperature);
       const double factor = bounded_factor<T>(heaviest / compute.loss.temperature);
-      scan_pulls(
+      scan_pulls<leveled_sum>(
           team, compute, of, list, tile, weights,
           [&](std::uint32_t k, const leveled_sum& pull) {
             const std::size_t at = list.first + k;
@@ -239,6 +245,61 @@ struct listmle_steps {
             list.sink.put(i, held_as<T>(factor * (pulled - weights.of_item(list.items, k, i))));
           },
           of.pulls.of(list, tile));
+    }
+  };
+
+  template <class T, class R>
+  struct sum_squares {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const order_weights weights = order_weights::of(compute.loss, list.size(), of.weight[list.at]);
+      of.squares.leave(
+          team, list, tile,
+          scan_pulls<leveled_squares>(
+              team, compute, of, list, tile, weights, [](std::uint32_t, const leveled_squares&) {},
+              leveled_sums::no_pull<leveled_squares>()));
+    }
+  };
+
+  template <class T, class R>
+  struct hand_on_squares {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list) const {
+      const leveled_sums sums(compute.loss.temperature);
+      of.squares.hand_on(
+          team, list, leveled_sums::no_pull<leveled_squares>(),
+          [&](const leveled_squares& a, const leveled_squares& b) { return sums.pulls(a, b); });
+    }
+  };
+
+  template <class T, class R>
+  struct put_curvatures {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const double heaviest = of.weight[list.at], temperature = compute.loss.temperature;
+      const order_weights weights = order_weights::of(compute.loss, list.size(), heaviest);
+      if (weights.none()) {
+        tile.for_own(team, [&](std::uint32_t i) { list.sink.put_hessian(i, T{0}); });
+        return;
+      }
+      const leveled_sums sums(temperature);
+      const double factor = bounded_factor<T>(heaviest / temperature / temperature);
+      scan_pulls<leveled_squares>(
+          team, compute, of, list, tile, weights,
+          [&](std::uint32_t k, const leveled_squares& pull) {
+            const std::size_t at = list.first + k;
+            const double e = sums.power(static_cast<double>(of.s[at]), static_cast<double>(of.most[at]));
+            list.sink.put_hessian(of.order.indices[0][at], held_as<T>(factor * pull.bend(e)));
+          },
+          of.squares.of(list, tile));
     }
   };
 
@@ -258,21 +319,20 @@ struct listmle_steps {
         [&](std::uint32_t p, const leveled_sum& rest) { put(tile.end - 1 - p, rest); }, before);
   }
   /// Scans what the choices at the positions of a tile pull.
-  template <class Team, class Compute, class T, class R, class Put>
-  static __device__ leveled_sum scan_pulls(const Team& team, const Compute& compute, const arrays<T, R>& of,
-                                           const grid_list<T, R>& list, const grid_tile& tile,
-                                           const order_weights& weights, Put put, const leveled_sum& before) {
+  template <class X, class Team, class Compute, class T, class R, class Put>
+  static __device__ X scan_pulls(const Team& team, const Compute& compute, const arrays<T, R>& of,
+                                 const grid_list<T, R>& list, const grid_tile& tile,
+                                 const order_weights& weights, Put put, const X& before) {
     const leveled_sums sums(compute.loss.temperature);
     return scan_items(
-        team, tile.size(), leveled_sums::no_pull(),
+        team, tile.size(), leveled_sums::no_pull<X>(),
         [&](std::uint32_t p) {
           const std::size_t at = list.first + tile.begin + p;
-          const double share =
-              weights.of_item(list.items, tile.begin + p, of.order.indices[0][at]) / of.sums[at];
-          return leveled_sum{static_cast<double>(of.most[at]), share};
+          const double c = weights.of_item(list.items, tile.begin + p, of.order.indices[0][at]);
+          return leveled_sums::pull<X>({static_cast<double>(of.most[at]), of.sums[at]}, c, c);
         },
-        [&](const leveled_sum& a, const leveled_sum& b) { return sums.pulls(a, b); },
-        [&](std::uint32_t p, const leveled_sum& pull) { put(tile.begin + p, pull); }, before);
+        [&](const X& a, const X& b) { return sums.pulls(a, b); },
+        [&](std::uint32_t p, const X& pull) { put(tile.begin + p, pull); }, before);
   }
 };
 

@@ -71,6 +71,11 @@ template <class S>
 
 [[nodiscard]] __device__ inline float rounded(const two_floats& x) { return x.high + x.low; }
 [[nodiscard]] __device__ inline double rounded(double x) { return x; }
+/// The same number, of which the first float is the nearest one.
+[[nodiscard]] __device__ inline two_floats normalised(const two_floats& x) {
+  const float high = x.high + x.low;
+  return {high, x.low - (high - x.high)};
+}
 /// a b, rounded before anything is added to it: a compiler may make one operation of a product and a sum, and then
 /// what the rounding took is not what is computed of it.
 [[nodiscard]] __device__ inline float rounded_product(float a, float b) { return __fmul_rn(a, b); }
@@ -124,7 +129,8 @@ template <class R>
   return static_cast<double>(x.high) + static_cast<double>(x.low);
 }
 
-/// exp(-x) for x >= 0, relative error 2^-34; 0 from 87 on.
+/// 2^raise exp(-x) for x >= 0, relative error 2^-34; 0 from 87 + raise ln 2 on.
+template <int raise = 0>
 [[nodiscard]] __device__ inline two_floats exp_below(const two_floats& x) {
   // x is m quarters of ln 2 and a rest of at most an eighth of it. The first part of the quarter has 15 bits,
   // so that its multiples are exact.
@@ -147,10 +153,10 @@ template <class R>
                                       : two_floats{0x1.306fe00000000p-1f, 0x1.4636e20000000p-26f};
   sum = sum * root;
   // Of the cubic term on all is in the second number, of which products leave out the square.
-  const float high = sum.high + sum.low, low = sum.low - (high - sum.high);
-  const bool nothing = !(x.high < 87.0f);
-  const float scale = nothing ? 0.0f : __int_as_float((127 - (quarters >> 2)) << 23);
-  return nothing ? two_floats{0.0f, 0.0f} : two_floats{high * scale, low * scale};
+  sum = normalised(sum);
+  const bool nothing = !(x.high < 87.0f + static_cast<float>(raise) * 0.693147181f);
+  const float scale = nothing ? 0.0f : __int_as_float((127 + raise - (quarters >> 2)) << 23);
+  return nothing ? two_floats{0.0f, 0.0f} : two_floats{sum.high * scale, sum.low * scale};
 }
 
 /// A long sum in lanes of S: of floats with the rounding error of each addition beside it, of doubles as it
@@ -176,10 +182,7 @@ class long_sum<float> {
     both.of_ = {sum, ((of_.high - (sum - grown)) + (other.of_.high - grown)) + (of_.low + other.of_.low)};
     return both;
   }
-  [[nodiscard]] __device__ two_floats number() const {
-    const float high = of_.high + of_.low;
-    return {high, of_.low - (high - of_.high)};
-  }
+  [[nodiscard]] __device__ two_floats number() const { return normalised(of_); }
   [[nodiscard]] __device__ double exact_value() const {
     return static_cast<double>(of_.high) + static_cast<double>(of_.low);
   }

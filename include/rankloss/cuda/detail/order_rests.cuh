@@ -5,6 +5,7 @@
 #include <rankloss/detail/base/finite.hpp>
 
 #include <cstdint>
+#include <type_traits>
 
 /// Sums of exponentials over the rest of an order: over the items from each position on. All are relative to
 /// the greatest score of the rest, so scores may be any distance apart. By scans, in double.
@@ -14,6 +15,13 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 struct leveled_sum {
   double level, sum;
 };
+/// The same, and a sum of what is multiplied by the square of that.
+struct leveled_squares {
+  double level, sum, squares;
+
+  /// sum a p - sum b p^2 of an item whose exponential in these units is e.
+  [[nodiscard]] __device__ double bend(double e) const { return e * sum - e * e * squares; }
+};
 
 /// How such sums are combined. The sum of both is at the level of one of them, and the other one only becomes
 /// smaller by that: sums over rests are at the greater level, and what pulls is at the lesser one.
@@ -22,12 +30,30 @@ class leveled_sums {
   __device__ explicit leveled_sums(double temperature) : scale_(2.0 / temperature) {}
 
   [[nodiscard]] static __device__ leveled_sum no_rest() { return {lowest_number<double>, 0.0}; }
-  [[nodiscard]] static __device__ leveled_sum no_pull() { return {greatest_number<double>, 0.0}; }
+  template <class X = leveled_sum>
+  [[nodiscard]] static __device__ X no_pull() {
+    return pull<X>({greatest_number<double>, 1.0}, 0.0, 0.0);
+  }
+  /// What a choice from a rest pulls: a p, and b p^2 where X has squares, of an item whose share of the rest
+  /// is p.
+  template <class X>
+  [[nodiscard]] static __device__ X pull(const leveled_sum& rest, double a, double b) {
+    if constexpr (std::is_same_v<X, leveled_squares>)
+      return {rest.level, a / rest.sum, b / rest.sum / rest.sum};
+    else
+      return {rest.level, a / rest.sum};
+  }
   [[nodiscard]] __device__ leveled_sum rests(const leveled_sum& a, const leveled_sum& b) const {
     return joined(a, b, fmax(a.level, b.level));
   }
   [[nodiscard]] __device__ leveled_sum pulls(const leveled_sum& a, const leveled_sum& b) const {
     return joined(a, b, fmin(a.level, b.level));
+  }
+  [[nodiscard]] __device__ leveled_squares pulls(const leveled_squares& a, const leveled_squares& b) const {
+    const bool of_a = a.level <= b.level;
+    const leveled_squares same = of_a ? a : b, other = of_a ? b : a;
+    const double step = power(same.level, other.level);
+    return {same.level, same.sum + other.sum * step, same.squares + other.squares * (step * step)};
   }
   /// (a - b) / temperature, finite.
   [[nodiscard]] __device__ double between(double a, double b) const {
@@ -49,6 +75,17 @@ class leveled_sums {
   }
 
   double scale_;
+};
+
+/// The draw of an item from itself and a rest: -log p, and 1 - p.
+struct item_draw {
+  double term, other;
+
+  [[nodiscard]] static __device__ item_draw of(const leveled_sums& sums, double s, const leveled_sum& rest) {
+    const double d = sums.between(s, rest.level) - log(rest.sum);
+    const double u = exp(-fabs(d));
+    return {fmax(-d, 0.0) + log1p(u), (d > 0.0 ? u : 1.0) / (1.0 + u)};
+  }
 };
 
 /// The sums of the rests of an order, as those of detail/sorting/relevance_order.hpp on the CPU.

@@ -3,6 +3,7 @@
 
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/order_draws.cuh>
 #include <rankloss/cuda/detail/order_rests.cuh>
 #include <rankloss/cuda/detail/segmented_sort.cuh>
 #include <rankloss/cuda/detail/softmax_list.cuh>
@@ -16,17 +17,6 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// The draw of an item from itself and a rest: -log p, and 1 - p.
-struct item_draw {
-  double term, other;
-
-  [[nodiscard]] static __device__ item_draw of(const leveled_sums& sums, double s, const leveled_sum& rest) {
-    const double d = sums.between(s, rest.level) - log(rest.sum);
-    const double u = exp(-fabs(d));
-    return {fmax(-d, 0.0) + log1p(u), (d > 0.0 ? u : 1.0) / (1.0 + u)};
-  }
-};
-
 /// unique_softmax of long lists, over the grid: sorted by relevance; sums over rests by a scan from the end; what
 /// each draw pulls by a scan from the beginning. Rests begin where a grade ends, which may be in another tile.
 struct unique_softmax_steps {
@@ -37,13 +27,14 @@ struct unique_softmax_steps {
     using key = typename falling_bits<R>::type;
     sorted_arrays<key> order;
     digit_counts counts;
-    T* s;            ///< [items] scores in the order
-    T* most;         ///< [items] the greatest score of the rest
-    double* sums;    ///< [items] the sum of the rest
-    double* pulled;  ///< [items] what the draws up to each position pull
+    T* s;          ///< [items] scores in the order
+    T* most;       ///< [items] the greatest score of the rest
+    double* sums;  ///< [items] the sum of the rest
     tile_maxima gains;
     tile_sums values;
-    tile_scan<leveled_sum> rests, pulls;
+    tile_scan<leveled_sum> rests;
+    tile_scan<graded<leveled_sum>> pulls;
+    tile_scan<graded<leveled_squares>> squares;
     double* mass;  ///< [lists] the greatest gain
 
     explicit arrays(tile_arrays& from)
@@ -52,11 +43,11 @@ struct unique_softmax_steps {
           s(from.of_items<T>()),
           most(from.of_items<T>()),
           sums(from.of_items<double>()),
-          pulled(from.of_items<double>()),
           gains(from),
           values(from),
           rests(from),
           pulls(from),
+          squares(from),
           mass(from.of_lists<double>()) {}
 
     // What a list has at its positions.
@@ -86,27 +77,52 @@ struct unique_softmax_steps {
           [&](std::uint32_t p, const leveled_sum& x) { put(tile.end - 1 - p, x); }, before);
     }
     /// Scans what the draws at the positions of a tile pull, and adds up what they are worth.
-    template <class Team, class Compute, class Put>
-    __device__ leveled_sum scan_pulls(const Team& team, const Compute& compute, const grid_list<T, R>& list,
-                                      const grid_tile& tile, double& value, Put put,
-                                      const leveled_sum& before) const {
-      const leveled_sums by(compute.temperature);
-      const double greatest = mass[list.at];
+    template <class X, class Team, class Compute, class Put>
+    __device__ graded<X> scan_pulls(const Team& team, const Compute& compute, const grid_list<T, R>& list,
+                                    const grid_tile& tile, double& value, Put put,
+                                    const graded<X>& before) const {
       return scan_items(
-          team, tile.size(), leveled_sums::no_pull(),
+          team, tile.size(), graded<X>::none(leveled_sums::no_pull<X>()),
           [&](std::uint32_t p) {
-            const std::uint32_t k = tile.begin + p, end = grades(list).end(k);
-            if (!(end < list.size())) return leveled_sums::no_pull();
-            const leveled_sum behind = rest(list, end);
-            const double g = compute.gain_of(list.items, item(list, k)) / greatest;
-            if (!(g > 0.0)) return leveled_sum{behind.level, 0.0};
-            const item_draw drawn = item_draw::of(by, score(list, k), behind);
-            value += g * drawn.term;
-            return leveled_sum{behind.level, g * drawn.other / behind.sum};
+            const std::uint32_t k = tile.begin + p;
+            const own_draw own(*this, compute, list, k);
+            value += own.g * own.drawn.term;
+            const key* const keys = order.keys[0] + list.first;
+            return graded<X>::of(own.g > 0.0
+                                     ? leveled_sums::pull<X>(own.behind, own.g * own.drawn.other,
+                                                             own.g * own.drawn.other * own.drawn.other)
+                                     : leveled_sums::no_pull<X>(),
+                                 k == 0 || keys[k - 1] != keys[k], leveled_sums::no_pull<X>());
           },
-          [&](const leveled_sum& a, const leveled_sum& b) { return by.pulls(a, b); },
-          [&](std::uint32_t p, const leveled_sum& x) { put(tile.begin + p, x.sum); }, before);
+          joined_pulls<X>{leveled_sums(compute.temperature)},
+          [&](std::uint32_t p, const graded<X>& x) { put(tile.begin + p, x.before); }, before);
     }
+    template <class X>
+    struct joined_pulls {
+      leveled_sums by;
+
+      __device__ graded<X> operator()(const graded<X>& a, const graded<X>& b) const {
+        return graded<X>::joined(a, b, [this](const X& x, const X& y) { return by.pulls(x, y); });
+      }
+    };
+    /// The draw at position k of a list, with its gain g as a share of the greatest; 0 where nothing is drawn.
+    struct own_draw {
+      double g = 0.0;
+      leveled_sum behind{0.0, 0.0};
+      item_draw drawn{0.0, 0.0};
+
+      template <class Compute>
+      __device__ own_draw(const arrays& of, const Compute& compute, const grid_list<T, R>& list,
+                          std::uint32_t k) {
+        const std::uint32_t end = of.grades(list).end(k);
+        if (!(end < list.size())) return;
+        const double own = compute.gain_of(list.items, of.item(list, k)) / of.mass[list.at];
+        if (!(own > 0.0)) return;
+        g = own;
+        behind = of.rest(list, end);
+        drawn = item_draw::of(leveled_sums(compute.temperature), of.score(list, k), behind);
+      }
+    };
   };
 
   template <class Grid, class T, class R>
@@ -118,9 +134,11 @@ struct unique_softmax_steps {
     grid.tiles("unique_softmax: find_rests", find_rests<T, R>{of});
     grid.tiles("unique_softmax: sum_pulls", sum_pulls<T, R>{of});
     grid.lists("unique_softmax: find_value", find_value<T, R>{of});
-    if (!grid.gradient_wanted()) return;
-    grid.tiles("unique_softmax: find_pulls", find_pulls<T, R>{of});
-    grid.tiles("unique_softmax: put_slopes", put_slopes<T, R>{of});
+    if (grid.gradient_wanted()) grid.tiles("unique_softmax: put_slopes", put_slopes<T, R>{of});
+    if (!grid.hessian_wanted()) return;
+    grid.tiles("unique_softmax: sum_squares", sum_squares<T, R>{of});
+    grid.lists("unique_softmax: hand_on_squares", hand_on_squares<T, R>{of});
+    grid.tiles("unique_softmax: put_curvatures", put_curvatures<T, R>{of});
   }
 
   template <class T, class R>
@@ -197,8 +215,9 @@ struct unique_softmax_steps {
     __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       double value = 0.0;
-      const leveled_sum all = of.scan_pulls(
-          team, compute, list, tile, value, [](std::uint32_t, double) {}, leveled_sums::no_pull());
+      const auto all = of.template scan_pulls<leveled_sum>(
+          team, compute, list, tile, value, [](std::uint32_t, const leveled_sum&) {},
+          graded<leveled_sum>::none(leveled_sums::no_pull()));
       of.pulls.leave(team, list, tile, all);
       of.values.leave(team, list, tile, value);
     }
@@ -214,24 +233,9 @@ struct unique_softmax_steps {
       const double mass = of.mass[list.at];
       if (team.rank() == 0)
         *list.value = mass > 0.0 ? fmin(mass * value, rankloss::detail::largest_term) : 0.0;
-      const leveled_sums by(compute.temperature);
-      of.pulls.hand_on(team, list, leveled_sums::no_pull(),
-                       [&](const leveled_sum& a, const leveled_sum& b) { return by.pulls(a, b); });
-    }
-  };
-
-  template <class T, class R>
-  struct find_pulls {
-    arrays<T, R> of;
-
-    template <class Team, class Compute>
-    __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list,
-                               const grid_tile& tile) const {
-      double value = 0.0;
-      of.scan_pulls(
-          team, compute, list, tile, value,
-          [&](std::uint32_t k, double pulled) { of.pulled[list.first + k] = pulled; },
-          of.pulls.of(list, tile));
+      of.pulls.hand_on(
+          team, list, graded<leveled_sum>::none(leveled_sums::no_pull()),
+          typename arrays<T, R>::template joined_pulls<leveled_sum>{leveled_sums(compute.temperature)});
     }
   };
 
@@ -242,24 +246,77 @@ struct unique_softmax_steps {
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const double mass = of.mass[list.at];
+      const double mass = of.mass[list.at], temperature = compute.temperature;
       if (!(mass > 0.0)) {
         tile.for_own(team, [&](std::uint32_t i) { list.sink.put(i, T{0}); });
         return;
       }
-      const leveled_sums by(compute.temperature);
-      const double factor = bounded_factor<T>(mass / compute.temperature);
-      tile.for_own(team, [&](std::uint32_t k) {
-        const auto grades = of.grades(list);
-        const std::uint32_t begin = grades.begin(k), end = grades.end(k), i = of.item(list, k);
-        const double g = compute.gain_of(list.items, i) / mass;
-        double slope = 0.0;
-        if (begin > 0)
-          slope = of.pulled[list.first + begin - 1] * by.power(of.score(list, k), of.rest(list, begin).level);
-        if (end < list.size() && g > 0.0)
-          slope -= g * item_draw::of(by, of.score(list, k), of.rest(list, end)).other;
-        list.sink.put(i, held_as<T>(factor * slope));
-      });
+      const leveled_sums by(temperature);
+      double value = 0.0;
+      const double factor = bounded_factor<T>(mass / temperature);
+      of.template scan_pulls<leveled_sum>(
+          team, compute, list, tile, value,
+          [&](std::uint32_t k, const leveled_sum& before) {
+            const typename arrays<T, R>::own_draw own(of, compute, list, k);
+            const double e = by.power(of.score(list, k), before.level);
+            list.sink.put(of.item(list, k), held_as<T>(factor * (before.sum * e - own.g * own.drawn.other)));
+          },
+          of.pulls.of(list, tile));
+    }
+  };
+
+  template <class T, class R>
+  struct sum_squares {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      double value = 0.0;
+      of.squares.leave(team, list, tile,
+                       of.template scan_pulls<leveled_squares>(
+                           team, compute, list, tile, value, [](std::uint32_t, const leveled_squares&) {},
+                           graded<leveled_squares>::none(leveled_sums::no_pull<leveled_squares>())));
+    }
+  };
+
+  template <class T, class R>
+  struct hand_on_squares {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list) const {
+      of.squares.hand_on(
+          team, list, graded<leveled_squares>::none(leveled_sums::no_pull<leveled_squares>()),
+          typename arrays<T, R>::template joined_pulls<leveled_squares>{leveled_sums(compute.temperature)});
+    }
+  };
+
+  template <class T, class R>
+  struct put_curvatures {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const double mass = of.mass[list.at], temperature = compute.temperature;
+      if (!(mass > 0.0)) {
+        tile.for_own(team, [&](std::uint32_t i) { list.sink.put_hessian(i, T{0}); });
+        return;
+      }
+      const leveled_sums by(temperature);
+      double value = 0.0;
+      const double factor = bounded_factor<T>(mass / temperature / temperature);
+      of.template scan_pulls<leveled_squares>(
+          team, compute, list, tile, value,
+          [&](std::uint32_t k, const leveled_squares& before) {
+            const typename arrays<T, R>::own_draw own(of, compute, list, k);
+            const double e = by.power(of.score(list, k), before.level);
+            list.sink.put_hessian(
+                of.item(list, k),
+                held_as<T>(factor * (before.bend(e) + own.g * own.drawn.other * (1.0 - own.drawn.other))));
+          },
+          of.squares.of(list, tile));
     }
   };
 };
