@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <type_traits>
 #include <vector>
 
 namespace cuda_ranks_projected_ranks_test {
@@ -123,11 +124,15 @@ TEST_CASE("cuda: projected_ranks with outliers, ties and blocks that just meet")
   for (const auto direction : {sort_direction::descending, sort_direction::ascending})
     cuda_support::agrees(projected_ranks{.temperature = 1.0, .direction = direction}, far, ctx);
   // Scores that are a temperature apart have blocks of one item each, which just meet.
-  auto apart = cuda_support::scores_of_lengths<double>({300}, 3);
-  for (std::size_t i = 0; i < 300; ++i) apart.lists.scores[i] = static_cast<double>(i * 7 % 300);
-  cuda_support::agrees(projected_ranks{}, apart, ctx);
-  for (const double g : cuda_support::on_device(projected_ranks{}, cuda_support::asked::pullback, apart, ctx))
-    CHECK(g == 0.0);
+  const auto just_meet = [&ctx](auto apart) {
+    using T = std::remove_cvref_t<decltype(apart.lists.scores[0])>;
+    for (std::size_t i = 0; i < 300; ++i) apart.lists.scores[i] = static_cast<T>(i * 7 % 300);
+    cuda_support::agrees(projected_ranks{}, apart, ctx);
+    for (const T g : cuda_support::on_device(projected_ranks{}, cuda_support::asked::pullback, apart, ctx))
+      CHECK(g == T{0});
+  };
+  just_meet(cuda_support::scores_of_lengths<double>({300}, 3));
+  just_meet(cuda_support::scores_of_lengths<float>({300}, 3));
 }
 
 }  // namespace cuda_ranks_projected_ranks_test
