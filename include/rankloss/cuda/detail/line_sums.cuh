@@ -16,6 +16,8 @@
 /// merged line by line in a fixed order, so no result depends on which block came first.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
+using rankloss::detail::bounded;
+
 /// exp(-x) for x >= 0 in numbers of type T.
 [[nodiscard]] __device__ inline float exp_minus(float x) { return expf(-fmaxf(x, 0.0f)); }
 [[nodiscard]] __device__ inline double exp_minus(double x) { return exp(-fmax(x, 0.0)); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/detail/base/host_device.hpp>
 
 #include <cstdint>
 #include <type_traits>
@@ -21,7 +22,7 @@ using exact_number = std::conditional_t<sizeof(S) == sizeof(float), two_floats, 
 
 /// x as an N, which is double or two_floats.
 template <class N>
-[[nodiscard]] __device__ constexpr N number(double x) {
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr N number(double x) {
   if constexpr (std::is_same_v<N, double>) {
     return x;
   } else {
@@ -119,6 +120,20 @@ template <class S>
   const bool nothing = !(x.high < 87.0f);
   const float scale = nothing ? 0.0f : __int_as_float((127 - (quarters >> 2)) << 23);
   return nothing ? two_floats{0.0f, 0.0f} : two_floats{sum.high * scale, sum.low * scale};
+}
+
+/// x, or 0 where it is below that.
+[[nodiscard]] __device__ inline double not_below_0(double x) { return fmax(x, 0.0); }
+[[nodiscard]] __device__ inline two_floats not_below_0(const two_floats& x) {
+  return rounded(x) > 0.0f ? x : two_floats{0.0f, 0.0f};
+}
+/// The square root of x, or 0 where it is below that.
+[[nodiscard]] __device__ inline double root_of(double x) { return x > 0.0 ? sqrt(x) : 0.0; }
+[[nodiscard]] __device__ inline two_floats root_of(const two_floats& x) {
+  const float square = rounded(x);
+  if (!(square > 0.0f)) return {0.0f, 0.0f};
+  const float high = sqrtf(square);
+  return {high, ((x.high - square + x.low) + fmaf(-high, high, square)) / (high + high)};
 }
 
 /// A long sum in lanes of S: of floats with the rounding error of each addition beside it, of doubles as it
