@@ -84,7 +84,7 @@ struct cmpm_lines {
     if (!(b.count > 0.0)) return a;
     const double top = fmax(a.top, b.top);
     const double a_below = below(top, a.top), b_below = below(top, b.top);
-    const double a_share = exponential(a_below), b_share = exponential(b_below);
+    const double a_share = share_below<T>(a_below), b_share = share_below<T>(b_below);
     const auto weighted = [](const first& of, double share, double distance) {
       return share > 0.0 ? share * (of.weighted + distance * (of.positive_total + of.negative_total)) : 0.0;
     };
@@ -133,9 +133,6 @@ struct cmpm_lines {
   /// (top - s) / temperature, of numbers that are halved first: their difference may overflow.
   [[nodiscard]] __device__ double below(double top, double s) const {
     return fmin(fmax(fma(s, -0.5, 0.5 * top) * half_unit, 0.0), largest_term);
-  }
-  [[nodiscard]] static __device__ double exponential(double d) {
-    return static_cast<double>(exp_minus(static_cast<T>(fmin(d, 1e4))));
   }
 };
 

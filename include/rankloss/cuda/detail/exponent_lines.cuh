@@ -28,11 +28,6 @@ template <class T>
 [[nodiscard]] __device__ inline double held_exponent(double x) {
   return limited(x, -largest_term, largest_term);
 }
-/// exp(x - top) for x <= top.
-template <class T>
-[[nodiscard]] __device__ inline T exp_below_top(double top, double x) {
-  return exp_minus(static_cast<T>(fmin(top - x, 1e4)));
-}
 /// Exponents up to this are exact to 1e-7 in two floats.
 inline constexpr double narrow_exponent = 1e6;
 /// Of scores up to the greatest and of factors from the least on, exponents of floats are far from the ends of the type.
@@ -50,8 +45,7 @@ struct exponent_part {
   template <class T>
   [[nodiscard]] __device__ exponent_part merged_with(const exponent_part& other) const {
     const double high = fmax(top, other.top);
-    const auto share = [&](double of) { return static_cast<double>(exp_below_top<T>(high, of)); };
-    return {high, share(top) * total + share(other.top) * other.total};
+    return {high, share_below<T>(high - top) * total + share_below<T>(high - other.top) * other.total};
   }
 };
 struct exponent_sums {
@@ -93,7 +87,7 @@ template <class T, class Segment, class Exponent>
     const double x = exponent(limited_score(segment.score(k)), positive);
     if (!(x > 0.5 * no_exponent)) continue;
     exponent_part& part = positive ? sums.positives : sums.negatives;
-    part.total += static_cast<double>(exp_below_top<T>(part.top, x));
+    part.total += share_below<T>(part.top - x);
   }
   return sums;
 }
@@ -164,7 +158,7 @@ struct exponent_slope {
   }
   /// @param slope  the derivative of the exponent x
   [[nodiscard]] __device__ T of_item(double x, double slope, bool positive) const {
-    const double e = static_cast<double>(exp_below_top<T>(positive ? positive_top : negative_top, x));
+    const double e = share_below<T>((positive ? positive_top : negative_top) - x);
     return held_as<T>(static_cast<double>(positive ? positive_multiple : negative_multiple) * e * slope);
   }
 };
