@@ -33,6 +33,13 @@ TEST_CASE("cuda: circle of matrices with infinite similarities and outliers") {
   cuda_support::lines_agree_at_infinity(options);
 }
 
+TEST_CASE("cuda: circle of matrices of floats of any size") {
+  cuda_support::lines_agree_on_odd_floats(std::vector<circle>{
+      circle{.gamma = 8.0}, circle{.margin = -0.5, .gamma = 20.0},
+      circle{.margin = 0.25, .gamma = 2.0, .weights = rankloss::circle_weights::differentiated},
+      circle{.gamma = 1e-30}, circle{.gamma = 1e8}, circle{.margin = 1e9}});
+}
+
 TEST_CASE("cuda: circle of embeddings") { cuda_support::lines_agree_from_embeddings(mild, options); }
 
 }  // namespace cuda_circle_test

@@ -32,6 +32,12 @@ TEST_CASE("cuda: cmpm of matrices with infinite similarities and outliers") {
   cuda_support::lines_agree_at_infinity(options);
 }
 
+TEST_CASE("cuda: cmpm of matrices of floats of any size") {
+  cuda_support::lines_agree_on_odd_floats(std::vector<cmpm>{
+      cmpm{.temperature = 0.2}, cmpm{.temperature = 0.5, .epsilon = 0.1}, cmpm{.temperature = 1e-10},
+      cmpm{.temperature = 1e10}, cmpm{.temperature = 0.2, .matches_by = rankloss::match_norm::root}});
+}
+
 TEST_CASE("cuda: cmpm of embeddings") { cuda_support::lines_agree_from_embeddings(mild, options); }
 
 TEST_CASE("cuda: cmpm of projections, as in the paper") {

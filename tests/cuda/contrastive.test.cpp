@@ -39,6 +39,20 @@ TEST_CASE("cuda: contrastive of matrices with infinite similarities and outliers
   cuda_support::lines_agree_at_infinity(options);
 }
 
+TEST_CASE("cuda: contrastive of matrices of floats of any size") {
+  cuda_support::lines_agree_on_odd_floats(
+      std::vector<contrastive>{contrastive{}, contrastive{.form = rankloss::contrastive_form::half_square},
+                               contrastive{.positive_margin = 0.125,
+                                           .negative_margin = 0.5,
+                                           .distance = rankloss::distance::cosine,
+                                           .average = rankloss::contrastive_average::active},
+                               contrastive{.positive_margin = 0.25,
+                                           .negative_margin = 2.25,
+                                           .distance = rankloss::distance::squared_euclidean,
+                                           .form = rankloss::contrastive_form::half_square},
+                               contrastive{.positive_margin = -1e9, .negative_margin = 1e9}});
+}
+
 TEST_CASE("cuda: contrastive of embeddings") { cuda_support::lines_agree_from_embeddings(mild, options); }
 
 }  // namespace cuda_contrastive_test

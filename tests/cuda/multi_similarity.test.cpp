@@ -33,6 +33,13 @@ TEST_CASE("cuda: multi_similarity of matrices with infinite similarities and out
   cuda_support::lines_agree_at_infinity(options);
 }
 
+TEST_CASE("cuda: multi_similarity of matrices of floats of any size") {
+  cuda_support::lines_agree_on_odd_floats(std::vector<multi_similarity>{
+      multi_similarity{.beta = 20.0}, multi_similarity{.epsilon = 0.1}, multi_similarity{.epsilon = 0.0},
+      multi_similarity{.alpha = 1e-30, .beta = 5.0, .base = -0.5, .epsilon = 1e20},
+      multi_similarity{.alpha = 1e8, .base = 1e9}});
+}
+
 TEST_CASE("cuda: multi_similarity of embeddings") {
   cuda_support::lines_agree_from_embeddings(mild, options);
 }

@@ -32,6 +32,13 @@ TEST_CASE("cuda: nca of matrices with infinite similarities and outliers") {
   cuda_support::lines_agree_at_infinity(options);
 }
 
+TEST_CASE("cuda: nca of matrices of floats of any size") {
+  cuda_support::lines_agree_on_odd_floats(
+      std::vector<nca>{nca{.scale = 4.0}, nca{.scale = 8.0, .distance = rankloss::distance::euclidean},
+                       nca{.scale = 5.0, .distance = rankloss::distance::cosine}, nca{.scale = 1e-30},
+                       nca{.scale = 1e9}, nca{.scale = 1e-10, .distance = rankloss::distance::euclidean}});
+}
+
 TEST_CASE("cuda: nca of embeddings") { cuda_support::lines_agree_from_embeddings(mild, options); }
 
 }  // namespace cuda_nca_test

@@ -4,23 +4,41 @@
 #include <rankloss/circle.hpp>
 #include <rankloss/cuda/detail/exponent_lines.cuh>
 #include <rankloss/cuda/detail/line_engine.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
+
+#include <cmath>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
 /// The exponents of circle, by the formulas of cpu/circle.hpp.
+template <class T>
 struct circle_form {
-  circle loss;
+  using number_type = exact_number<T>;
 
-  [[nodiscard]] __device__ double exponent(double s, bool positive) const {
-    return held_exponent(loss.gamma * weight(s, positive) *
-                         (positive ? 1.0 - loss.margin - s : s - loss.margin));
+  circle loss;
+  number_type to_positive, centre, margin, gamma;
+
+  explicit circle_form(const circle& of)
+      : loss(of),
+        to_positive(number<number_type>(1.0 + of.margin)),
+        centre(number<number_type>(1.0 - of.margin)),
+        margin(number<number_type>(of.margin)),
+        gamma(number<number_type>(of.gamma)) {}
+
+  [[nodiscard]] __device__ number_type exponent(const number_type& s, bool positive) const {
+    return gamma * weight(s, positive) * (positive ? centre - s : s - margin);
   }
-  [[nodiscard]] __device__ double slope(double s, bool positive) const {
-    const double a = weight(s, positive);
-    if (loss.weights == circle_weights::constant) return positive ? -loss.gamma * a : loss.gamma * a;
-    if (!(a > 0.0)) return 0.0;
-    return loss.gamma * (positive ? s - (1.0 - loss.margin) - a : s - loss.margin + a);
+  [[nodiscard]] __device__ T slope(const number_type& s, bool positive) const {
+    const number_type a = weight(s, positive);
+    if (loss.weights == circle_weights::constant) return positive ? -rounded(gamma * a) : rounded(gamma * a);
+    if (!(rounded(a) > T{0})) return T{0};
+    return rounded(gamma * (positive ? s - centre - a : s - margin + a));
+  }
+  [[nodiscard]] double reach() const {
+    return loss.gamma < least_narrow_factor
+               ? -1.0
+               : std::sqrt(narrow_exponent / loss.gamma) - std::abs(loss.margin) - 1.0;
   }
   /// From how far s may be from 1, or from 0: x / gamma + margin^2 is the square of that.
   [[nodiscard]] __device__ double steepest_up_to(double exponent) const {
@@ -32,8 +50,8 @@ struct circle_form {
   }
 
  private:
-  [[nodiscard]] __device__ double weight(double s, bool positive) const {
-    return fmax(positive ? 1.0 + loss.margin - s : s + loss.margin, 0.0);
+  [[nodiscard]] __device__ number_type weight(const number_type& s, bool positive) const {
+    return not_below_0(positive ? to_positive - s : s + margin);
   }
 };
 template <class T>

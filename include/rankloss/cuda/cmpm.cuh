@@ -9,7 +9,7 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// cmpm of one line, by the formulas of cpu/cmpm.hpp. Distances and sums are doubles, exponentials of T.
+/// cmpm of one line, by the formulas of cpu/cmpm.hpp. What is computed of an item is of T, sums of segments are doubles.
 template <class T>
 struct cmpm_lines {
   static constexpr double largest_term = rankloss::detail::largest_term;
@@ -27,52 +27,64 @@ struct cmpm_lines {
   };
   using second = no_sums;
   struct slope {
-    double top, middle, multiple;
-    double of_positive,
-        of_negative;  ///< log(q + epsilon), relative to that of an item with the greatest score
+    T top, multiple;
+    T of_positive,
+        of_negative;  ///< log(q + epsilon), relative to that of the greatest score, plus the middle
   };
 
   cmpm loss;
   bool looks_twice;
+  T unit;  ///< 1 / temperature
   double half_unit;
 
   [[nodiscard]] static cmpm_lines of(const cmpm& loss, bool, bool) {
-    return {.loss = loss, .looks_twice = false, .half_unit = 2.0 / loss.temperature};
+    return {.loss = loss,
+            .looks_twice = false,
+            .unit = held_as<T>(1.0 / loss.temperature),
+            .half_unit = 2.0 / loss.temperature};
   }
 
   template <class Segment>
   [[nodiscard]] __device__ first sum_up(const Segment& segment) const {
-    first sums = first::none();
+    T top{0};
+    unsigned count = 0, positives = 0, best_positives = 0;
     for (unsigned k = 0; k < segment.size(); ++k) {
       const pair_kind kind = segment.kind(k);
       if (kind == pair_kind::none) continue;
-      const double s = static_cast<double>(segment.score(k));
-      const double best = kind == pair_kind::positive ? 1.0 : 0.0;
-      if (sums.count == 0.0 || s > sums.top) {
-        sums.top = s;
-        sums.best_positives = best;
-      } else if (s == sums.top) {
-        sums.best_positives += best;
+      const T s = segment.score(k);
+      const unsigned best = kind == pair_kind::positive ? 1 : 0;
+      if (count == 0 || s > top) {
+        top = s;
+        best_positives = best;
+      } else if (s == top) {
+        best_positives += best;
       }
-      sums.count += 1.0;
-      sums.positives += best;
+      ++count;
+      positives += best;
     }
+    T positive_total{0}, negative_total{0}, weighted{0};
     for (unsigned k = 0; k < segment.size(); ++k) {
       const pair_kind kind = segment.kind(k);
       if (kind == pair_kind::none) continue;
-      const double d = below(sums.top, static_cast<double>(segment.score(k)));
-      const double e = exponential(d);
-      (kind == pair_kind::positive ? sums.positive_total : sums.negative_total) += e;
-      sums.weighted = fma(e, d, sums.weighted);
+      const T d = distance(top, segment.score(k));
+      const T e = exp_minus(d);
+      if (kind == pair_kind::positive)
+        positive_total += e;
+      else
+        negative_total += e;
+      weighted = fma(e, d, weighted);
     }
-    return sums;
+    return {static_cast<double>(count),          static_cast<double>(top),
+            static_cast<double>(positives),      static_cast<double>(best_positives),
+            static_cast<double>(positive_total), static_cast<double>(negative_total),
+            static_cast<double>(weighted)};
   }
   [[nodiscard]] __device__ first merge(const first& a, const first& b) const {
     if (!(a.count > 0.0)) return b;
     if (!(b.count > 0.0)) return a;
     const double top = fmax(a.top, b.top);
     const double a_below = below(top, a.top), b_below = below(top, b.top);
-    const double a_share = exp_minus(a_below), b_share = exp_minus(b_below);
+    const double a_share = share_below<T>(a_below), b_share = share_below<T>(b_below);
     const auto weighted = [](const first& of, double share, double distance) {
       return share > 0.0 ? share * (of.weighted + distance * (of.positive_total + of.negative_total)) : 0.0;
     };
@@ -87,7 +99,7 @@ struct cmpm_lines {
 
   [[nodiscard]] __device__ line_outcome finish(const first& sums, const second*, double share,
                                                slope& to) const {
-    to = {0.0, 0.0, 0.0, 0.0, 0.0};
+    to = {T{0}, T{0}, T{0}, T{0}};
     if (!(sums.positives > 0.0)) return {};
     const double match = 1.0 / (loss.matches_by == match_norm::sum ? sums.positives : sqrt(sums.positives));
     const double positive_target = log(match + loss.epsilon), negative_target = log(loss.epsilon);
@@ -96,26 +108,31 @@ struct cmpm_lines {
     const double z = sums.positive_total + sums.negative_total;
     const double middle =
         -(sums.weighted + of_positive * sums.positive_total + of_negative * sums.negative_total) / z;
-    to = {sums.top, middle, held_as<double>(share / loss.temperature / z), of_positive, of_negative};
+    to = {static_cast<T>(sums.top), held_as<T>(share / loss.temperature / z),
+          held_as<T>(of_positive + middle), held_as<T>(of_negative + middle)};
     return {.value = middle - best_target - log(z)};
   }
   [[nodiscard]] __device__ T slope_of(const slope& of, T s, bool positive) const {
-    const double d = below(of.top, static_cast<double>(s));
-    const double relative = -d - (positive ? of.of_positive : of.of_negative);
-    return held_as<T>(of.multiple * (exponential(d) * (relative - of.middle)));
+    const T d = distance(of.top, s);
+    return bounded(of.multiple * (exp_minus(d) * (-d - (positive ? of.of_positive : of.of_negative))));
   }
   /// exp(-d) d is at most 1 / e.
   [[nodiscard]] __device__ double largest_slope(const slope& of) const {
-    return of.multiple * (0.5 + fmax(fabs(of.of_positive + of.middle), fabs(of.of_negative + of.middle)));
+    return static_cast<double>(of.multiple) *
+           (0.5 + fmax(fabs(static_cast<double>(of.of_positive)), fabs(static_cast<double>(of.of_negative))));
   }
 
  private:
+  /// (top - s) / temperature of an item, up to where exponentials are 0.
+  [[nodiscard]] __device__ T distance(T top, T s) const {
+    if constexpr (sizeof(T) == sizeof(double))
+      return below(top, s);
+    else
+      return fminf(fmaxf((top - s) * unit, 0.0f), 1e4f);
+  }
   /// (top - s) / temperature, of numbers that are halved first: their difference may overflow.
   [[nodiscard]] __device__ double below(double top, double s) const {
     return fmin(fmax(fma(s, -0.5, 0.5 * top) * half_unit, 0.0), largest_term);
-  }
-  [[nodiscard]] static __device__ double exponential(double d) {
-    return static_cast<double>(exp_minus(static_cast<T>(fmin(d, 1e4))));
   }
 };
 

@@ -4,17 +4,21 @@
 #include <rankloss/contrastive.hpp>
 #include <rankloss/cuda/detail/line_engine.cuh>
 #include <rankloss/cuda/detail/line_sums.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/distance.hpp>
+
+#include <cmath>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// contrastive of one line, by the formulas of cpu/contrastive.hpp. Distances are doubles, so that a pair is
-/// active where it is on the CPU.
+/// contrastive of one line, by the formulas of cpu/contrastive.hpp. Distances are exact_number<T>, so that a pair is
+/// active where it is on the CPU, and doubles where margins or scores of floats are large.
 template <class T>
 struct contrastive_lines {
   static constexpr double largest_term = rankloss::detail::largest_term;
+  static constexpr double narrow_size = 1e6;
 
   struct first {
     double positive_cost, positives_counted;
@@ -26,31 +30,59 @@ struct contrastive_lines {
   };
   using second = no_sums;
   struct slope {
-    double of_positive, of_negative;
     double largest;
+    T of_positive, of_negative;
   };
 
   contrastive loss;
   bool looks_twice;
+  bool narrow;  ///< whether margins are small enough for floats
+  exact_number<T> positive_margin, negative_margin;
+  exact_number<T> two;
 
   [[nodiscard]] static contrastive_lines of(const contrastive& loss, bool, bool) {
-    return {.loss = loss, .looks_twice = false};
+    using number_type = exact_number<T>;
+    return {.loss = loss,
+            .looks_twice = false,
+            .narrow = sizeof(T) == sizeof(float) && std::abs(loss.positive_margin) <= narrow_size &&
+                      std::abs(loss.negative_margin) <= narrow_size,
+            .positive_margin = number<number_type>(loss.positive_margin),
+            .negative_margin = number<number_type>(loss.negative_margin),
+            .two = number<number_type>(2.0)};
   }
 
   template <class Segment>
   [[nodiscard]] __device__ first sum_up(const Segment& segment) const {
     first sums = first::none();
+    T positive_cost{0}, negative_cost{0};
+    unsigned positives = 0, positives_counted = 0, negatives_counted = 0;
     for (unsigned k = 0; k < segment.size(); ++k) {
       const pair_kind kind = segment.kind(k);
       if (kind == pair_kind::none) continue;
       const bool positive = kind == pair_kind::positive;
-      const double h = hinge(score_of(segment.score(k)), positive);
-      const double cost = fmin(loss.form == contrastive_form::half_square ? h * (0.5 * h) : h, largest_term);
-      const double counted = cost > 0.0 || loss.average == contrastive_average::all ? 1.0 : 0.0;
-      (positive ? sums.positive_cost : sums.negative_cost) += cost;
-      (positive ? sums.positives_counted : sums.negatives_counted) += counted;
-      if (positive) sums.positives += 1.0;
+      const T s = segment.score(k);
+      bool costs;
+      if (takes_narrow(s)) {
+        const T h = narrow_pair(s, positive).hinge;
+        const T cost = loss.form == contrastive_form::half_square ? h * (T{0.5f} * h) : h;
+        costs = h > T{0};
+        (positive ? positive_cost : negative_cost) += cost;
+      } else {
+        const double h = hinge(score_of(s), positive);
+        const double cost =
+            fmin(loss.form == contrastive_form::half_square ? h * (0.5 * h) : h, largest_term);
+        costs = cost > 0.0;
+        (positive ? sums.positive_cost : sums.negative_cost) += cost;
+      }
+      const unsigned counted = costs || loss.average == contrastive_average::all ? 1 : 0;
+      (positive ? positives_counted : negatives_counted) += counted;
+      positives += positive ? 1 : 0;
     }
+    sums.positive_cost += static_cast<double>(positive_cost);
+    sums.negative_cost += static_cast<double>(negative_cost);
+    sums.positives_counted = static_cast<double>(positives_counted);
+    sums.negatives_counted = static_cast<double>(negatives_counted);
+    sums.positives = static_cast<double>(positives);
     return sums;
   }
   [[nodiscard]] __device__ first merge(const first& a, const first& b) const {
@@ -68,20 +100,53 @@ struct contrastive_lines {
     };
     const double largest =
         fmax(of_positive * hinges(sums.positive_cost), of_negative * hinges(sums.negative_cost));
-    to = {share * of_positive, -share * of_negative, share * largest * steepest_of(loss.distance)};
+    to = {share * largest * steepest_of(loss.distance), held_as<T>(share * of_positive),
+          held_as<T>(-share * of_negative)};
     return {.value = fmin(sums.positive_cost * of_positive + sums.negative_cost * of_negative, largest_term)};
   }
   [[nodiscard]] __device__ T slope_of(const slope& of, T given, bool positive) const {
+    const T share = positive ? of.of_positive : of.of_negative;
+    if (takes_narrow(given)) {
+      const pair own = narrow_pair(given, positive);
+      if (!(own.hinge > T{0})) return T{0};
+      const T by_hinge = loss.form == contrastive_form::half_square ? own.hinge : T{1};
+      return bounded(share * (by_hinge * own.slope));
+    }
     const double s = score_of(given);
     const double h = hinge(s, positive);
     if (!(h > 0.0)) return T{0};
     const double by_hinge = loss.form == contrastive_form::half_square ? h : 1.0;
-    return held_as<T>(by_hinge * distance_slope(s, loss.distance) *
-                      (positive ? of.of_positive : of.of_negative));
+    return held_as<T>(by_hinge * distance_slope(s, loss.distance) * static_cast<double>(share));
   }
   [[nodiscard]] __device__ double largest_slope(const slope& of) const { return of.largest; }
 
  private:
+  struct pair {
+    T hinge;
+    T slope;  ///< of the distance
+  };
+  [[nodiscard]] __device__ bool takes_narrow(T s) const {
+    return narrow && s >= -T{narrow_size} && s <= T{narrow_size};
+  }
+  [[nodiscard]] __device__ pair narrow_pair(T score, bool positive) const {
+    const auto s = number<exact_number<T>>(score);
+    exact_number<T> d;
+    T slope;
+    if (loss.distance == distance::cosine) {
+      d = number<exact_number<T>>(T{1}) - s;
+      slope = T{-1};
+    } else {
+      d = two - two * s;
+      slope = T{-2};
+      if (loss.distance == distance::euclidean) {
+        d = root_of(d);
+        const T size = rounded(d);
+        slope = size > T{0} ? T{-1} / size : T{0};
+      }
+    }
+    const T h = rounded(positive ? d - positive_margin : negative_margin - d);
+    return {h > T{0} ? h : T{0}, slope};
+  }
   [[nodiscard]] static __device__ double score_of(T s) {
     return rankloss::detail::limited(static_cast<double>(s), -largest_term, largest_term);
   }

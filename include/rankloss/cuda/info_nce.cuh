@@ -267,9 +267,10 @@ struct info_nce_lines_of {
     to.each = held_as<double>(factor * each);
     to.level = level;
     to.negative_top = n.empty() ? T{0} : static_cast<T>(n.top);
-    to.negative_multiple = held_as<T>(factor * of_negatives);
-    to.negative_constant = held_as<T>(factor * negative_constant);
     to.negative_lift = static_cast<T>(n.lift);
+    const double lift_rest = Weighted ? exp(static_cast<double>(to.negative_lift) - n.lift) : 1.0;
+    to.negative_multiple = held_as<T>(factor * of_negatives * lift_rest);
+    to.negative_constant = held_as<T>(factor * negative_constant);
     if constexpr (Weighted) to.lift = p.lift;
     return {.value = fmin(fmax(value, -largest_term), largest_term),
             .by_temperature = held_as<double>((along + floor_slope) / loss.temperature)};
@@ -372,10 +373,10 @@ struct info_nce_lines_of {
     if constexpr (Weighted) {
       both.lift = fmax(high.lift, low.lift - d);
       both.log_weights = high.log_weights + low.log_weights;
-      high_share = exp_minus(both.lift - high.lift);
-      share = exp_minus(both.lift - (low.lift - d));
+      high_share = share_below<T>(both.lift - high.lift);
+      share = share_below<T>(both.lift - (low.lift - d));
     } else {
-      share = exp_minus(d);
+      share = share_below<T>(d);
     }
     both.count = high.count + low.count;
     both.top = high.top;

@@ -3,14 +3,46 @@
 
 #include <rankloss/cuda/detail/exponent_lines.cuh>
 #include <rankloss/cuda/detail/line_engine.cuh>
+#include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/multi_similarity.hpp>
+
+#include <algorithm>
+#include <cmath>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// multi_similarity of one line, by the formulas of cpu/multi_similarity.hpp. Where only hard pairs count, the
-/// first look finds the hardest and the second one sums up.
+/// The exponents of multi_similarity, by the formulas of cpu/multi_similarity.hpp.
+template <class T>
+struct multi_similarity_form {
+  using number_type = exact_number<T>;
+
+  number_type alpha, beta, base;
+  double least_factor, greatest_factor, base_size;
+
+  explicit multi_similarity_form(const multi_similarity& loss)
+      : alpha(number<number_type>(loss.alpha)),
+        beta(number<number_type>(loss.beta)),
+        base(number<number_type>(loss.base)),
+        least_factor(std::min(loss.alpha, loss.beta)),
+        greatest_factor(std::max(loss.alpha, loss.beta)),
+        base_size(std::abs(loss.base)) {}
+
+  [[nodiscard]] __device__ number_type exponent(const number_type& s, bool positive) const {
+    return positive ? alpha * (base - s) : beta * (s - base);
+  }
+  /// The exponents' slopes are -alpha and beta, which the factors 1 / alpha and 1 / beta take away.
+  [[nodiscard]] __device__ T slope(const number_type&, bool positive) const {
+    return positive ? T{-1} : T{1};
+  }
+  [[nodiscard]] double reach() const {
+    return least_factor < least_narrow_factor ? -1.0 : narrow_exponent / greatest_factor - base_size;
+  }
+};
+
+/// multi_similarity of one line. Where only hard pairs count, the first look finds the hardest and the second one sums
+/// up.
 template <class T>
 struct multi_similarity_lines {
   struct first {
@@ -25,88 +57,108 @@ struct multi_similarity_lines {
   using second = exponent_sums;
   /// Positives from `below` on and negatives up to `above` are not hard.
   struct slope {
-    exponent_slope all;
-    double below, above;
+    exponent_slope<T> all;
+    T below, above;
   };
 
   multi_similarity loss;
+  exponents_of<T, multi_similarity_form> exponents;
   bool looks_twice;
 
   [[nodiscard]] static multi_similarity_lines of(const multi_similarity& loss, bool, bool) {
-    return {.loss = loss, .looks_twice = loss.epsilon < every_pair};
+    return {.loss = loss,
+            .exponents = exponents_of<T, multi_similarity_form>(loss),
+            .looks_twice = loss.epsilon < every_pair};
   }
 
   template <class Segment>
   [[nodiscard]] __device__ first sum_up(const Segment& segment) const {
     first found = first::none();
     if (!looks_twice) {
-      found.sums = sum_exponents<T>(segment, [&](double s, bool positive) { return exponent(s, positive); });
+      found.sums = exponents.sum_up(segment, [](const auto&, bool) { return true; });
       return found;
     }
+    T lowest = greatest_number<T>, greatest = lowest_number<T>;
+    unsigned positives = 0, negatives = 0;
     for (unsigned k = 0; k < segment.size(); ++k) {
       const pair_kind kind = segment.kind(k);
       if (kind == pair_kind::none) continue;
-      const double s = limited_score(segment.score(k));
+      const T s = segment.score(k);
       if (kind == pair_kind::positive) {
-        found.sums.matches += 1.0;
-        found.least_positive = fmin(found.least_positive, s);
+        ++positives;
+        lowest = s < lowest ? s : lowest;
       } else {
-        found.greatest_negative = fmax(found.greatest_negative, s);
+        ++negatives;
+        greatest = greatest < s ? s : greatest;
       }
     }
+    found.sums.matches = static_cast<double>(positives);
+    if (positives > 0) found.least_positive = limited_score(lowest);
+    if (negatives > 0) found.greatest_negative = limited_score(greatest);
     return found;
   }
   [[nodiscard]] __device__ first merge(const first& a, const first& b) const {
-    return {a.sums.merged_with(b.sums), fmin(a.least_positive, b.least_positive),
+    return {a.sums.template merged_with<T>(b.sums), fmin(a.least_positive, b.least_positive),
             fmax(a.greatest_negative, b.greatest_negative)};
   }
   template <class Segment>
   [[nodiscard]] __device__ second sum_up(const Segment& segment, const first& known) const {
     if (!has_both(known)) return second::none();
-    return sum_exponents<T>(segment, [&](double s, bool positive) {
-      return is_hard(below(known), above(known), s, positive) ? exponent(s, positive) : no_exponent;
-    });
+    return exponents.sum_up(segment,
+                            [below = below(known), above = above(known)](const auto& s, bool positive) {
+                              return is_hard(below, above, s, positive);
+                            });
   }
-  [[nodiscard]] __device__ second merge(const second& a, const second& b) const { return a.merged_with(b); }
+  [[nodiscard]] __device__ second merge(const second& a, const second& b) const {
+    return a.template merged_with<T>(b);
+  }
 
   /// @param seen  null where every pair counts
   [[nodiscard]] __device__ line_outcome finish(const first& known, const second* seen, double share,
                                                slope& to) const {
     const exponent_sums& sums = seen != nullptr ? *seen : known.sums;
     const softplus_of positives(sums.positives.logarithm()), negatives(sums.negatives.logarithm());
-    to.all = exponent_slope::of(sums, {0.0, positives.slope, negatives.slope}, share);
+    to.all = exponent_slope<T>::of(sums, {0.0, positives.slope, negatives.slope}, share);
     to.below = below(known);
     to.above = above(known);
     return {.value = fmin(positives.value / loss.alpha + negatives.value / loss.beta, largest_term)};
   }
   [[nodiscard]] __device__ T slope_of(const slope& of, T score, bool positive) const {
-    const double s = limited_score(score);
+    T s = score;
+    if constexpr (sizeof(T) == sizeof(double)) s = limited_score(score);
     if (looks_twice && !is_hard(of.below, of.above, s, positive)) return T{0};
-    // The exponents' slopes are -alpha and beta, which the factors 1 / alpha and 1 / beta take away.
-    return of.all.template of_item<T>(exponent(s, positive), positive ? -1.0 : 1.0, positive);
+    return exponents.slope_of(of.all, score, positive);
   }
   [[nodiscard]] __device__ double largest_slope(const slope& of) const {
-    return fmax(fabs(of.all.positive_multiple), fabs(of.all.negative_multiple));
+    return static_cast<double>(
+        rankloss::detail::larger(fabs(of.all.positive_multiple), fabs(of.all.negative_multiple)));
   }
 
  private:
   static constexpr double every_pair = 1e300;  ///< the epsilon for which no pair is left out
   static constexpr double largest_number = 1e300;
 
-  [[nodiscard]] __device__ double exponent(double s, bool positive) const {
-    return held_exponent(positive ? loss.alpha * (loss.base - s) : loss.beta * (s - loss.base));
-  }
   [[nodiscard]] static __device__ bool has_both(const first& known) {
     return known.least_positive < largest_number && known.greatest_negative > -largest_number;
   }
-  [[nodiscard]] __device__ double below(const first& known) const {
-    return known.greatest_negative + loss.epsilon;
+  /// The least T that is not below the bound, and the greatest that is not above it: no score is between.
+  [[nodiscard]] __device__ T below(const first& known) const {
+    const double bound = known.greatest_negative + loss.epsilon;
+    if constexpr (sizeof(T) == sizeof(float))
+      return __double2float_ru(bound);
+    else
+      return bound;
   }
-  [[nodiscard]] __device__ double above(const first& known) const {
-    return known.least_positive - loss.epsilon;
+  [[nodiscard]] __device__ T above(const first& known) const {
+    const double bound = known.least_positive - loss.epsilon;
+    if constexpr (sizeof(T) == sizeof(float))
+      return __double2float_rd(bound);
+    else
+      return bound;
   }
-  [[nodiscard]] static __device__ bool is_hard(double below, double above, double s, bool positive) {
-    return positive ? s < below : s > above;
+  template <class X>
+  [[nodiscard]] static __device__ bool is_hard(T below, T above, X s, bool positive) {
+    return positive ? s < static_cast<X>(below) : s > static_cast<X>(above);
   }
 };
 

@@ -16,9 +16,16 @@
 /// merged line by line in a fixed order, so no result depends on which block came first.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
+using rankloss::detail::bounded;
+
 /// exp(-x) for x >= 0 in numbers of type T.
 [[nodiscard]] __device__ inline float exp_minus(float x) { return expf(-fmaxf(x, 0.0f)); }
 [[nodiscard]] __device__ inline double exp_minus(double x) { return exp(-fmax(x, 0.0)); }
+/// The same of a double: what sums are multiplied by which are relative to something else.
+template <class T>
+[[nodiscard]] __device__ inline double share_below(double x) {
+  return static_cast<double>(exp_minus(static_cast<T>(fmin(x, 1e4))));
+}
 
 /// Not below any derivative of a distance of floats: the next one below a cosine of 1 has the Euclidean distance
 /// 2^-11.5.

@@ -159,6 +159,20 @@ template <int raise = 0>
   return nothing ? two_floats{0.0f, 0.0f} : two_floats{sum.high * scale, sum.low * scale};
 }
 
+/// x, or 0 where it is below that.
+[[nodiscard]] __device__ inline double not_below_0(double x) { return fmax(x, 0.0); }
+[[nodiscard]] __device__ inline two_floats not_below_0(const two_floats& x) {
+  return rounded(x) > 0.0f ? x : two_floats{0.0f, 0.0f};
+}
+/// The square root of x, or 0 where it is below that.
+[[nodiscard]] __device__ inline double root_of(double x) { return x > 0.0 ? sqrt(x) : 0.0; }
+[[nodiscard]] __device__ inline two_floats root_of(const two_floats& x) {
+  const float square = rounded(x);
+  if (!(square > 0.0f)) return {0.0f, 0.0f};
+  const float high = sqrtf(square);
+  return {high, ((x.high - square + x.low) + fmaf(-high, high, square)) / (high + high)};
+}
+
 /// A long sum in lanes of S: of floats with the rounding error of each addition beside it, of doubles as it
 /// is. It has to stay finite.
 template <class S>
