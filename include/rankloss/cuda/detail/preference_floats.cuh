@@ -22,16 +22,6 @@ struct near_pair_term {
   float curvature;  ///< by either reward
 };
 
-/// The same number, with what the first float lacks in the second one: of sums that cancel, and of exp_below,
-/// the second one has more than that.
-[[nodiscard]] __device__ inline two_floats normalised(const two_floats& x) {
-  const float high = x.high + x.low;
-  return {high, x.low - (high - x.high)};
-}
-/// exp(-x) for x >= 0
-[[nodiscard]] __device__ inline two_floats falling_exp(const two_floats& x) {
-  return normalised(exp_below(x));
-}
 /// 1 / x
 [[nodiscard]] __device__ inline two_floats inverse_of(const two_floats& x) {
   const float near = near_quotient(1.0f, x.high);
@@ -118,7 +108,7 @@ struct near_form<bradley_terry> {
                                            near_pair_term& term) const {
     two_floats z;
     if (!takes_floats || !lead(preferred, other, margin, z)) return false;
-    const two_floats a = magnitude(z), small = falling_exp(a);
+    const two_floats a = magnitude(z), small = exp_below(a);
     const two_floats near_one = inverse_of(two_floats{1.0f, 0.0f} + small), near_zero = small * near_one;
     const bool wins = z.high >= 0.0f;
     const two_floats wrong = chosen(wins, near_zero, near_one);
@@ -204,13 +194,13 @@ struct near_form<rao_kupper> {
     if (!takes_ties || !win.lead(preferred, other, margin, z)) return false;
     const two_floats a = magnitude(z), apart = normalised(a - eta), one{1.0f, 0.0f};
     const bool leads = apart.high >= 0.0f;
-    const two_floats near = falling_exp(magnitude(apart)), far = falling_exp(a + eta);
+    const two_floats near = exp_below(magnitude(apart)), far = exp_below(a + eta);
     const two_floats by_near = inverse_of(one + near), by_far = inverse_of(one + far);
     const two_floats ahead = chosen(leads, by_near, near * by_near), behind = far * by_far;
     const two_floats logs{log1pf(rounded(near)) + log1pf(rounded(far)), 0.0f};
     const two_floats distance = chosen(leads, apart, {0.0f, 0.0f});
     const two_floats twice = doubled(a);
-    const two_floats size = (ahead * by_far) * (one_less(twice, falling_exp(twice)) * win.lead.inverse);
+    const two_floats size = (ahead * by_far) * (one_less(twice, exp_below(twice)) * win.lead.inverse);
     const two_floats pull = z.high < 0.0f ? -size : size;
     const float by_temperature = win.lead.inverse.high;
     const float bend = near.high * by_near.high * by_near.high + behind.high * by_far.high;
@@ -265,8 +255,8 @@ struct near_form<davidson> {
       ties = normalised(form.log_prevalence - halved(distance));
       const bool ties_lead = ties.high > 0.0f;
       most = chosen(ties_lead, ties, {0.0f, 0.0f});
-      const two_floats small = falling_exp(magnitude(ties));
-      lost = falling_exp(distance);
+      const two_floats small = exp_below(magnitude(ties));
+      lost = exp_below(distance);
       const two_floats first = chosen(ties_lead, small, one), last = lost * first, rest = last + small;
       const two_floats share = inverse_of(one + rest);
       log_sum = {log1pf(rounded(rest)), 0.0f};
