@@ -3,7 +3,6 @@
 
 #include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/team.cuh>
-#include <rankloss/detail/base/host_device.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -16,12 +15,8 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 /// The states of a scan: sum_j w_j exp(-k (distance to j)), k = 1..K, over the items that it has passed.
 template <std::size_t K, class N = double>
 struct exponential_states {
-  N s[K];
+  N s[K]{};
 
-  RANKLOSS_HOST_DEVICE exponential_states() {
-#pragma unroll
-    for (std::size_t k = 0; k < K; ++k) s[k] = N{};
-  }
   /// One step to the next item, with the decay q to it.
   __device__ void advance(const N& q, const N& weight) {
     N power = q;

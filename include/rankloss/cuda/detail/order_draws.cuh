@@ -169,7 +169,7 @@ class near_exponentials<two_floats> {
                static_cast<float>(widest_of_near_scores);
   }
   [[nodiscard]] __device__ two_floats operator()(float score) const {
-    return normalised(exp_below<64>((two_floats{greatest_, 0.0f} - two_floats{score, 0.0f}) * unit_));
+    return exp_below<64>((two_floats{greatest_, 0.0f} - two_floats{score, 0.0f}) * unit_);
   }
   [[nodiscard]] static __device__ two_floats quotient(const two_floats& a, const two_floats& b) {
     const float near = near_quotient(a.high, b.high);
