@@ -437,7 +437,8 @@ TEST_CASE("cuda: plackett_luce refuses bad pairs") {
   refuses(pairs, 30, 17, 18, "other: 18 at pair 30, expected an item of list 2 like the preferred one");
   refuses(pairs, 30, 6, 5, "other: 5 at pair 30, expected an item of list 2 like the preferred one");
 
-  // Cycles: in a list of a warp, and in one of a block, where a way from better items leads in and one leads out.
+  // Cycles: in a list of a warp, and in one of a block, where a way from better items leads in and one leads
+  // out.
   order_by_pairs few{{6, 7, 8, 9, 10, 8}, {7, 8, 9, 7, 6, 11}};
   refuses(few, 5, 8, 11, "pairs: list 2 has a cycle of 3 items through item 7, expected none");
   CHECK_THROWS_WITH(partial_order::from_pairs(in.offsets, few.preferred, few.other),

@@ -16,14 +16,15 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda {
 
-/// partial_order_batch: lists of scored items and a partial order of each, in the memory of a device: by levels or,
-/// without levels, by pairs.
+/// partial_order_batch: lists of scored items and a partial order of each, in the memory of a device: by
+/// levels or, without levels, by pairs.
 ///
-/// `levels` are what rankloss::partial_order::levels of a host's order by levels has; other numbers do as well, as
-/// long as a better item has a smaller one. `preferred` and `other` are what rankloss::partial_order::from_pairs
-/// takes and `partial_order::pairs` returns: items by their indices among all items, each pair within one list, and
-/// no cycle among them. A pair may be given more than once, and counts once. The other fields mean what those of
-/// the rankloss::partial_order_batch of the same names mean; `longest` is that of a list_batch.
+/// `levels` are what rankloss::partial_order::levels of a host's order by levels has; other numbers do as
+/// well, as long as a better item has a smaller one. `preferred` and `other` are what
+/// rankloss::partial_order::from_pairs takes and `partial_order::pairs` returns: items by their indices among
+/// all items, each pair within one list, and no cycle among them. A pair may be given more than once, and
+/// counts once. The other fields mean what those of the rankloss::partial_order_batch of the same names mean;
+/// `longest` is that of a list_batch.
 template <score T>
 struct partial_order_batch {
   using score_type = T;
@@ -108,12 +109,12 @@ template <score T>
 /// - The exact likelihood is computed in doubles, by a warp or, beyond 256 items, by a block: O(n log^2 n), and 20
 ///   to 100 passes over the items of every level but the last that has several. The likelihood by_pairs is that of
 ///   `ranknet`.
-/// - Of orders by pairs there is the likelihood by_pairs alone. The pairs are sorted by their items: O(pairs log
-///   pairs), and scratch of 32 bytes a pair and 17 an item. A block or warp computes a list, and with
+/// - Of orders by pairs there is the likelihood by_pairs alone. The pairs are sorted by their items: O(pairs
+///   log pairs), and scratch of 32 bytes a pair and 17 an item. A block or warp computes a list, and with
 ///   data_checks::on it looks for cycles first, item by item along the longest chain.
 /// - `most_sets` has no say, as orders by levels take no down-sets.
-/// - Edge cases: as on the host, but for bad numbers and pairs, which `context::check` reports. The scores of items
-///   without a level are not looked at.
+/// - Edge cases: as on the host, but for bad numbers and pairs, which `context::check` reports. The scores of
+///   items without a level are not looked at.
 /// @throws as `evaluate` of lists on a device.
 template <score T>
 void evaluate(const plackett_luce& loss, const cuda::partial_order_batch<T>& batch,

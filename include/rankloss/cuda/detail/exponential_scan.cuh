@@ -26,8 +26,8 @@ struct exponential_states {
       power = power * q;
     }
   }
-  /// sum_k c_k S_k, k up to `terms`. Two sums over neighbouring terms, whose signs alternate, so that each stays
-  /// small.
+  /// sum_k c_k S_k, k up to `terms`. Two sums over neighbouring terms, whose signs alternate, so that each
+  /// stays small.
   template <class Kernel, std::size_t terms = K>
   [[nodiscard]] __device__ N dot() const {
     static_assert(terms <= K && terms % 2 == 0);

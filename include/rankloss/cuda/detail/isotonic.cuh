@@ -182,7 +182,7 @@ struct seam {
 /// A rule has
 ///
 ///     one()                       the state of one item: a double, or no_state
-///     joined(a, s, b, t, end)     the state of [a, end), from s of [a, b) and t of [b, end); if there are states
+///     joined(a, s, b, t, end)     where there are states: that of [a, end), from s of [a, b) and t of [b, end)
 ///     pools(a, s, b, t, end)      whether these two would be in the wrong order
 ///
 /// @param begin, end           the positions that are pooled: all of a list, or those of a tile
@@ -223,8 +223,9 @@ __device__ inline void pool_adjacent(const Team& team, std::uint32_t begin, std:
   }
 }
 
-/// Sums over the first positions of a list in whole numbers, of which those over any neighbours are exact differences.
-/// As a rule of pooling: neighbours are in the wrong order where the mean of the later ones is less.
+/// Sums over the first positions of a list in whole numbers, of which those over any neighbours are exact
+/// differences. As a rule of pooling: neighbours are in the wrong order where the mean of the later ones is
+/// less.
 class whole_sums {
  public:
   __device__ explicit whole_sums(double* sums) : sums_(sums) {}
@@ -260,9 +261,9 @@ class whole_sums {
 /// What the quadratic form projects: the steps of a rank along the scores, or the scores along such steps.
 enum class projected_along : bool { scores, steps };
 
-/// Pools a list of the quadratic form by whole numbers, and so without states and nearly without doubles: the distances
-/// of the scores from the first one, in steps, have 26 to 40 binary places. Where that is not enough for the distances of
-/// the list it returns false and does nothing.
+/// Pools a list of the quadratic form by whole numbers, and so without states and nearly without doubles: the
+/// distances of the scores from the first one, in steps, have 26 to 40 binary places. Where that is not
+/// enough for the distances of the list it returns false and does nothing.
 ///
 /// @param steps  steps that a distance of 1 is
 /// @param unit   what a step is in states, which are those of the rules

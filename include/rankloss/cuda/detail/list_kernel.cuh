@@ -552,8 +552,8 @@ struct one_block_each {
 ///                              optional, of a function over scores alone (score_functions.cuh): what is wrong
 ///                              with what else it reads of item i, which lies at `at`; and that number
 ///     words, describe(word, record)
-///                              optional: what is told of faults of fields that have been found before the call,
-///                              see field_faults.cuh
+///                              optional: what is told of faults of fields that have been found before the
+///                              call, see field_faults.cuh
 ///
 /// `Long` says how lists are computed that one block would take too long for; see grid_lists.cuh.
 template <class Loss, class Compute, class Long = one_block_each>

@@ -22,9 +22,9 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Partial orders by pairs: the likelihood by pairs, and what is wrong with the pairs. Each pair has two ends, one
-/// at each of its items. Sorted, the ends of an item lie side by side, and a pair that is given again lies beside
-/// itself, so that it counts once.
+/// Partial orders by pairs: the likelihood by pairs, and what is wrong with the pairs. Each pair has two
+/// ends, one at each of its items. Sorted, the ends of an item lie side by side, and a pair that is given
+/// again lies beside itself, so that it counts once.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// An end as one number: its item, whether that is the worse one of the two, and the other one.
@@ -43,8 +43,9 @@ struct order_ends {
   const item_end* ends;       ///< [2 pairs]
   const std::uint32_t* runs;  ///< [items, 2] where the ends of each item begin and end
 
-  /// Combines take(sum, k, end) over the ends of each of n items, item(k), and hands the result to put(k, sum).
-  /// Items of many ends are shared by the threads of a warp, so the order of a sum depends on its item alone.
+  /// Combines take(sum, k, end) over the ends of each of n items, item(k), and hands the result to put(k,
+  /// sum). Items of many ends are shared by the threads of a warp, so the order of a sum depends on its item
+  /// alone.
   template <class Team, class X, class Item, class Take, class Join, class Put>
   __device__ void combine(const Team& team, std::uint32_t n, const X& nothing, Item item, Take take,
                           Join join, Put put) const {
@@ -85,8 +86,8 @@ inline constexpr const char* order_pair_words[] = {
     "other: $w at pair $i, expected an item of list $l like the preferred one",
     "pairs: list $l has a cycle of $w items through item $o, expected none"};
 
-/// Checks of the pairs. Their items are indices into memory, so they are looked at also where numbers are not;
-/// cycles are not, as a product over pairs has no use for their absence.
+/// Checks of the pairs. Their items are indices into memory, so they are looked at also where numbers are
+/// not; cycles are not, as a product over pairs has no use for their absence.
 struct pairs_check {
   ragged_lists lists;
   device_indices preferred, other;
@@ -122,8 +123,8 @@ struct pairs_check {
   }
 
  private:
-  /// The cycle that the host names: each item that has not been reached has a better one of that kind, and whoever
-  /// goes on to the first of these ends up in a cycle.
+  /// The cycle that the host names: each item that has not been reached has a better one of that kind, and
+  /// whoever goes on to the first of these ends up in a cycle.
   __device__ void describe_cycle(std::size_t l, fault_record& record) const {
     const auto better = [this](std::size_t i) {
       std::uint32_t e = sorted.runs[2 * i];
@@ -166,8 +167,8 @@ __global__ void __launch_bounds__(term_threads)
   better[i] = sorted.runs[2 * i + 1] > begin && !is_worse(sorted.ends[begin]) ? 1 : 0;
 }
 
-/// Reaches items from the best ones on, each behind all that are better (Kahn 1962). Those on a cycle and behind
-/// one are not reached.
+/// Reaches items from the best ones on, each behind all that are better (Kahn 1962). Those on a cycle and
+/// behind one are not reached.
 template <class Check>
 __global__ void __launch_bounds__(ragged_threads, 1)
     reach_items(const Check check, const fault_record* faults) {

@@ -19,9 +19,9 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// Writes the weights of the relevant items, up to a common factor, and 0 for the others; returns the divisor of
-/// average precision. `keys` and `order` are scratch. Weights are above 0 also where S is float and another one is
-/// 1e38 times as heavy.
+/// Writes the weights of the relevant items, up to a common factor, and 0 for the others; returns the divisor
+/// of average precision. `keys` and `order` are scratch. Weights are above 0 also where S is float and
+/// another one is 1e38 times as heavy.
 template <class Team, class T, class R, class S>
 [[nodiscard]] __device__ inline double share_relevant(const Team& team, const device_list<T, R>& items,
                                                       std::size_t cutoff, bool attainable, S* w, S* keys,

@@ -77,8 +77,8 @@ struct sigmoid_ranks_list {
         scan_sums<T>(n_, decay_, above_).ranks(team, slopes_, keep);
       has_slopes_ = true;
     }
-    /// The same, of which floats are right to some 1e-12 a neighbour: a cut bends by up to 6 per rank. By scans,
-    /// as sums over pairs of floats are within 1e-7.
+    /// The same, of which floats are right to some 1e-12 a neighbour: a cut bends by up to 6 per rank. By
+    /// scans, as sums over pairs of floats are within 1e-7.
     template <class Team, class Emit>
     __device__ void values_of_cuts(const Team& team, Emit emit) {
       if constexpr (cut_terms == rankloss::detail::kernel_terms<T>::count) {
