@@ -7,11 +7,14 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/vectors.hpp>
 
+#include <pthread.h>
+
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <type_traits>
@@ -27,7 +30,15 @@
 #include <rankloss/evaluate.hpp>
 #endif
 
-namespace adapter {
+// What is built differently, such as for another version, shares nothing; losses built alike share their threads.
+namespace adapter::inline RANKLOSS_ABI {
+
+/// A whole number that an expression names: for options of either kind.
+struct whole_number {
+  std::size_t value;
+  operator std::size_t() const { return value; }
+  operator double() const { return static_cast<double>(value); }
+};
 
 /// Lists of scored items; an address of 0 means that the array is not given.
 struct lists {
@@ -66,16 +77,19 @@ struct embeddings {
   void* column_gradient;               // [columns, dimension]
   double* temperature_gradient;        // [1]
   double* bias_gradient;               // [1]
-  double temperature;                  // NaN: the one in the loss
-  double bias;                         // NaN: the one in the loss
+  double temperature;                  // in place of the one in the loss, where has_temperature
+  double bias;                         // likewise
   std::int64_t rows;
   std::int64_t columns;
   std::int64_t dimension;
   std::int32_t reduction;
-  std::int32_t similarity;  // cosine, dot
+  std::int32_t similarity;  // cosine, dot, projection
   std::int32_t component;   // float, double, half, bfloat16
   std::int32_t without_diagonal;
   std::int32_t extra_columns;
+  std::int32_t one_side;  // no column_embeddings
+  std::int32_t has_temperature;
+  std::int32_t has_bias;
 };
 
 #if defined(__CUDACC__)
@@ -126,11 +140,10 @@ void run(const Loss& loss, const embeddings& c, Context& context) {
   const auto vectors = [&](const void* data, std::int64_t count) {
     return optional(static_cast<const Component*>(data), count * c.dimension);
   };
-  const bool one_side = c.column_embeddings == nullptr;
   const place::embedding_batch<T> batch{.row_embeddings = vectors(c.row_embeddings, c.rows),
                                         .column_embeddings = vectors(c.column_embeddings, c.columns),
                                         .rows = static_cast<std::size_t>(c.rows),
-                                        .columns = one_side ? 0 : static_cast<std::size_t>(c.columns),
+                                        .columns = c.one_side != 0 ? 0 : static_cast<std::size_t>(c.columns),
                                         .dimension = static_cast<std::size_t>(c.dimension),
                                         .similarity = static_cast<rankloss::similarity>(c.similarity),
                                         .matches = optional(c.matches, c.rows * c.columns),
@@ -174,13 +187,13 @@ void run(const Loss& loss, const lists& c, Context& context) {
 
 template <class Loss, class Context>
 void run(Loss loss, const embeddings& c, Context& context) {
-  if (c.temperature == c.temperature) {
+  if (c.has_temperature != 0) {
     if constexpr (requires { loss.temperature = 0.0; })
       loss.temperature = c.temperature;
     else
       throw std::invalid_argument("temperature: this loss has none of its own, expected nothing");
   }
-  if (c.bias == c.bias) {
+  if (c.has_bias != 0) {
     if constexpr (requires { loss.bias = 0.0; })
       loss.bias = c.bias;
     else
@@ -193,6 +206,12 @@ void run(Loss loss, const embeddings& c, Context& context) {
     default: return run<float, rankloss::bfloat16>(loss, c, context);
   }
 }
+
+/// A metric has none.
+template <class Loss>
+inline constexpr bool has_gradient = !requires {
+  requires !Loss::has_gradient;
+};
 
 /// Calls `body`. 0, or 1 for what the caller can put right and 2 for anything else, with its words in `text`.
 template <class Body>
@@ -207,6 +226,24 @@ template <class Body>
     std::snprintf(text, static_cast<std::size_t>(size), "%s", wrong.what());
     return 2;
   }
+}
+
+/// What the calls of a process share. A context serves one call at a time; torch may call from several threads. A
+/// process that is forked off begins anew, as the lock may be taken for ever and the threads are not there.
+struct process_state {
+  std::mutex one_at_a_time;
+#if !defined(__CUDACC__)
+  std::map<std::int64_t, rankloss::context> contexts;
+#endif
+};
+inline process_state& state_of_process() {
+  static process_state* state = nullptr;
+  static const bool made [[maybe_unused]] = [] {
+    state = new process_state;
+    pthread_atfork(nullptr, nullptr, [] { state = new process_state; });
+    return true;
+  }();
+  return *state;
 }
 
 #if defined(__CUDACC__)
@@ -224,42 +261,35 @@ inline rankloss::cuda::context& context_of(std::int64_t stream) {
 
 #else
 
-/// The context of all calls, with so many threads as the last one asked for.
+/// The context for so many threads. None is ever destroyed: their threads are not there after a fork, so that a
+/// child could not end them.
 inline rankloss::context& context_of(std::int64_t threads) {
-  static std::unique_ptr<rankloss::context> context;
-  static std::int64_t made_for = 0;
-  if (made_for != threads) {
-    context = std::make_unique<rankloss::context>(rankloss::threads(static_cast<std::size_t>(threads)));
-    made_for = threads;
-  }
-  return *context;
+  auto& contexts = state_of_process().contexts;
+  const auto found = contexts.find(threads);
+  if (found != contexts.end()) return found->second;
+  return contexts.emplace(threads, rankloss::context(rankloss::threads(static_cast<std::size_t>(threads))))
+      .first->second;
 }
 
 #endif
-
-/// A context serves one call at a time; torch may call from several threads.
-inline std::mutex& one_at_a_time() {
-  static std::mutex mutex;
-  return mutex;
-}
 
 /// `where` is a number of threads, or a stream.
 template <class Call, class MakeLoss>
 [[nodiscard]] int evaluate(const Call* call, const double* numbers, std::int64_t where, char* text, int size,
                            MakeLoss make_loss) noexcept {
   return guarded(text, size, [&] {
-    const std::lock_guard lock(one_at_a_time());
+    const std::lock_guard lock(state_of_process().one_at_a_time);
     run(make_loss(numbers), *call, context_of(where));
   });
 }
 
-}  // namespace adapter
+}  // namespace adapter::inline RANKLOSS_ABI
 
 #if defined(__CUDACC__)
 /// Waits for the stream and says which number of the calls since the last check was bad.
 extern "C" int check(std::int64_t stream, char* text, int size) {
   return adapter::guarded(text, size, [&] {
-    const std::lock_guard lock(adapter::one_at_a_time());
+    const std::lock_guard lock(adapter::state_of_process().one_at_a_time);
     adapter::context_of(stream).check();
   });
 }

@@ -38,7 +38,7 @@ class Device:
 
     def __init__(self):
         # That of the losses, which is loaded with the first of them.
-        compiled.compile("softmax_cross_entropy{.temperature = t}", "lists", {"t": 1.0}, CAPABILITY)
+        compiled.compile("softmax_cross_entropy{.temperature = t}", "lists", {"t": False}, CAPABILITY)
         self.runtime = ctypes.CDLL(None)
         for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
             if "libcudart" in line:
@@ -87,7 +87,7 @@ class Lists(Case):
         return value, [(p - t) / temperature for p, t in zip(shares, targets)]
 
     def test_two_lists(self):
-        loss = compiled.compile("softmax_cross_entropy{.temperature = t}", "lists", {"t": 1.0}, CAPABILITY)
+        loss = compiled.compile("softmax_cross_entropy{.temperature = t}", "lists", {"t": False}, CAPABILITY)
         for kind, bound in (("f", 2e-6), ("d", 1e-13)):
             with self.subTest(kind):
                 scores, relevance = self.place.give(kind, self.scores), self.place.give(kind, self.relevance)
@@ -104,7 +104,7 @@ class Lists(Case):
                     self.close(self.place.read(gradient), [g / 2 for g in slopes + others], bound)
 
     def test_a_bad_number(self):
-        loss = compiled.compile("softmax_cross_entropy{.temperature = t}", "lists", {"t": 1.0}, CAPABILITY)
+        loss = compiled.compile("softmax_cross_entropy{.temperature = t}", "lists", {"t": False}, CAPABILITY)
         scores, relevance = self.place.give("d", [0.0, float("nan"), 1.0]), self.place.give("d", [1.0, 0.0, 0.0])
         value = self.place.give("d", [0.0])
         call = compiled.Lists(scores=scores[0], relevance=relevance[0], value=value[0], items=3, lists=1, double_precision=1)
@@ -132,7 +132,7 @@ class Embeddings(Case):
         rows, columns = self.place.give("d", flat), self.place.give("d", [c for v in y for c in v])
         value, gradient, by_temperature = self.place.give("d", [0.0]), self.place.give("d", [0.0] * 6), self.place.give("d", [0.0])
         loss.evaluate(compiled.Embeddings(row_embeddings=rows[0], column_embeddings=columns[0], value=value[0], row_gradient=gradient[0],
-                                          temperature_gradient=by_temperature[0], temperature=0.5, bias=math.nan, rows=3, columns=3, dimension=2,
+                                          temperature_gradient=by_temperature[0], temperature=0.5, has_temperature=1, rows=3, columns=3, dimension=2,
                                           component=1), {}, self.place.where)
         self.close(self.place.read(value), [expected(x, y, 0.5)])
         step = 1e-6
@@ -171,9 +171,34 @@ class Compiling(unittest.TestCase):
                     os.environ["RANKLOSS_CACHE"] = kept
 
     def test_numbers(self):
-        self.refused(TypeError, "t: True, expected a name", "sndcg{}", "lists", {"t": True})
-        self.refused(TypeError, "a b: 1.0, expected a name", "sndcg{}", "lists", {"a b": 1.0})
-        self.refused(ValueError, "k: -1, expected a whole number", "sndcg{}", "lists", {"k": -1})
+        loss = compiled.compile("softmax_cross_entropy{.temperature = t}", "lists", {"t": True})
+        call = compiled.Lists(value=Host.give("d", [0.0])[0])
+        loss.evaluate(call, {"t": 2}, 1)
+        for value in (0.5, -1, math.nan):
+            with self.assertRaisesRegex(ValueError, f"t: {value}, expected a whole number"):
+                loss.evaluate(call, {"t": value}, 1)
+        self.refused(ValueError, "narrowing", "sndcg{.cutoff = k}", "lists", {"k": False})
+        with self.assertRaisesRegex(TypeError, "a b: expected a name of C"):
+            compiled.is_whole("a b", 1.0)
+        with self.assertRaisesRegex(TypeError, "t: True, expected a number"):
+            compiled.is_whole("t", True)
+
+    def test_headers_are_found(self):
+        for expression, header in (("sndcg{}", "sndcg"), ("pointwise_squared{}", "pointwise"), ("metrics::dcg{}", "metrics/ndcg"),
+                                   ("lambdarank_map{}", "lambdarank"), ("pairwise<pairs::hinge>{}", "pairs/function"),
+                                   ("smooth_ap{.ranks = {.temperature = t}}", "smooth_ap")):
+            self.assertIn(f"rankloss/{header}.hpp", compiled._headers_of(expression, False))
+        self.assertEqual([header for header in compiled._headers_of("pairwise<pairs::hinge>{}", False) if "hosts" in header], [])
+        self.assertIn("rankloss/cuda/pairwise.cuh", compiled._headers_of("ranknet{}", True))
+
+    def test_a_folder_that_cannot_be_written(self):
+        kept, os.environ["RANKLOSS_CACHE"] = os.environ.get("RANKLOSS_CACHE"), "/dev/null/losses"
+        try:
+            self.refused(ValueError, "/dev/null/losses: cannot be written", "listnet{}", "lists", {})
+        finally:
+            del os.environ["RANKLOSS_CACHE"]
+            if kept is not None:
+                os.environ["RANKLOSS_CACHE"] = kept
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSL-1.0
 """Tests of rankloss_torch.py: against torch's own formulas and by finite differences. `python test_torch.py [TEST...]`; with a GPU on it, too."""
+import os
+import signal
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -102,8 +105,12 @@ class Lists(Case):
         relevance = torch.randint(0, 3, (3, 5), generator=torch.Generator().manual_seed(0))
         value = self.loss(scores, relevance)
         value.backward()
-        self.assertEqual((value.dtype, scores.grad.dtype), (torch.bfloat16, torch.bfloat16))
-        self.close(value.float(), self.loss(scores.detach().float(), relevance), 1e-2)
+        again = scores.detach().float().requires_grad_()
+        other = self.loss(again, relevance)
+        other.backward()
+        self.assertEqual((value.dtype, scores.grad.dtype), (torch.float32, torch.bfloat16))
+        self.close(value, other, 0.0)
+        self.close(scores.grad.float(), again.grad, 1e-2)
 
     def test_numbers_change_without_compiling(self):
         loss = ListLoss("softmax_cross_entropy{.temperature = t}", t=1.0)
@@ -117,7 +124,8 @@ class Lists(Case):
         with torch.no_grad():
             self.assertFalse(self.loss(scores, torch.ones(2, 3)).requires_grad)
         ndcg = ListLoss("metrics::ndcg{.cutoff = k}", k=10)
-        self.assertEqual(float(ndcg(torch.tensor([3.0, 2.0, 1.0]), torch.tensor([2, 1, 0]))), 1.0)
+        value = ndcg(torch.tensor([3.0, 2.0, 1.0]).requires_grad_(), torch.tensor([2, 1, 0]))
+        self.assertEqual((float(value), value.requires_grad), (1.0, False))
 
     @unittest.skipUnless("cuda" in DEVICES, "no GPU")
     def test_captured_into_a_graph(self):
@@ -148,14 +156,75 @@ class Lists(Case):
                 (ValueError, r"relevance: shape \(2, 2\), expected \(2, 3\)", lambda: self.loss(scores, relevance[:, :2])),
                 (ValueError, "scores: nan at list 0, item 0", lambda: self.loss(scores * float("nan"), relevance)),
                 (ValueError, "offsets", lambda: self.loss(scores.reshape(-1), relevance.reshape(-1), offsets=torch.tensor([0, 3, 7]))),
+                (ValueError, "relevance: it requires a gradient", lambda: self.loss(scores, torch.ones(2, 3, requires_grad=True))),
+                (ValueError, "lengths: given with scores of one", lambda: self.loss(scores[0], relevance[0], lengths=torch.tensor(2))),
+                (ValueError, "longest: 1, expected a bound", lambda: self.loss(scores[0], relevance[0], offsets=torch.tensor([0, 3]), longest=1)),
+                (TypeError, "offsets: list, expected a tensor", lambda: self.loss(scores[0], relevance[0], offsets=[0, 3])),
+                (TypeError, "t: '1', expected a number", lambda: ListLoss("sndcg{}", t="1")),
                 (ValueError, "reduction: 'median', expected one of mean", lambda: ListLoss("sndcg{}", reduction="median")),
                 (ValueError, "does not compile: .*sndgc", lambda: ListLoss("sndgc{}")(scores, relevance)),
                 (TypeError, "lengths: torch.float32, expected whole", lambda: self.loss(scores, relevance, lengths=torch.ones(2))),
-                (TypeError, "scores: expected", lambda: self.loss(torch.ones(2, 3, dtype=torch.int64), relevance))):
+                (TypeError, "scores: torch.int64 of shape", lambda: self.loss(torch.ones(2, 3, dtype=torch.int64), relevance))):
             with self.subTest(words), self.assertRaisesRegex(error, words):
                 call()
-        with self.assertRaisesRegex(RuntimeError, "create_graph"):
-            torch.autograd.grad(self.loss(scores.requires_grad_(), relevance), scores, create_graph=True)
+
+    def test_second_derivatives_are_refused_and_others_are_not(self):
+        scores, relevance = numbers(2, 3).requires_grad_(), torch.ones(2, 3)
+        gradient, = torch.autograd.grad(self.loss(scores, relevance) + (scores**3).sum(), scores, create_graph=True)
+        with self.assertRaisesRegex(RuntimeError, "no second derivatives"):
+            gradient.sum().backward()
+        other = numbers(2, 3, seed=2).requires_grad_()
+        self.loss(scores, relevance).backward(create_graph=True)
+        by_other, = torch.autograd.grad((other**2).sum(), other, create_graph=True)
+        by_other.sum().backward()
+
+    def test_inputs_that_change_after_the_call(self):
+        each = ListLoss("softmax_cross_entropy{}", reduction="none")
+        scores, offsets = numbers(6).requires_grad_(), torch.tensor([0, 2, 6])
+        work = scores * 1.0
+        values = each(work, torch.ones(6), offsets=offsets)
+        offsets.copy_(torch.tensor([0, 6, 6]))
+        work.detach().zero_()
+        values[0].backward()
+        self.assertEqual([bool(g) for g in scores.grad], [True, True, False, False, False, False])
+
+    def test_lists_without_items(self):
+        each = ListLoss("softmax_cross_entropy{}", reduction="none")
+        self.assertEqual(each(torch.zeros(3, 0), torch.ones(3, 0), list_weights=torch.ones(3)).tolist(), [0.0] * 3)
+        self.assertEqual(each(torch.zeros(0, 4), torch.ones(0, 4)).shape, (0,))
+        self.assertEqual(float(self.loss(torch.zeros(0), torch.ones(0))), 0.0)
+
+    def test_views_and_tensors_without_memory(self):
+        scores, relevance = numbers(2, 3), torch.tensor([[1.0, 0.0, 2.0]])
+        expected = self.loss(-scores, relevance.repeat(2, 1))
+        self.close(self.loss(torch._neg_view(scores), relevance.expand(2, 3)), expected, 0.0)
+        gone = numbers(2, 3)
+        gone.untyped_storage().resize_(0)
+        with self.assertRaisesRegex(ValueError, "scores: it has a shape and no memory"):
+            self.loss(gone, relevance.expand(2, 3))
+        with self.assertRaisesRegex(TypeError, "relevance: torch.sparse_coo"):
+            self.loss(scores, relevance.expand(2, 3).to_sparse())
+
+    def test_in_a_process_that_is_forked_off(self):
+        threads = torch.get_num_threads()
+        value = self.loss(numbers(40, 60), torch.ones(40, 60))
+        child = os.fork()
+        if child == 0:
+            torch.set_num_threads(1)
+            ok = torch.equal(self.loss(numbers(40, 60), torch.ones(40, 60)), value)
+            sys.stdout.flush()
+            os._exit(0 if ok else 1)
+        for _ in range(100):
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                break
+            time.sleep(0.1)
+        else:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            self.fail("the child waits for ever")
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0)
+        self.assertEqual(torch.get_num_threads(), threads)
 
 
 class Embeddings(Case):
@@ -206,11 +275,17 @@ class Embeddings(Case):
                   torch.tensor([-1.0], dtype=torch.float64).requires_grad_())
         self.assertTrue(torch.autograd.gradcheck(value, inputs, eps=1e-6, atol=1e-6))
 
+    def test_no_columns(self):
+        x = numbers(3, 4).requires_grad_()
+        self.assertEqual(float(EmbeddingLoss("siglip{}")(x, torch.zeros(0, 4, dtype=torch.float64), row_classes=torch.zeros(3, dtype=torch.int64),
+                                                         column_classes=torch.zeros(0, dtype=torch.int64))), 0.0)
+
     def test_complaints(self):
         x = numbers(3, 4)
         for error, words, call in (
                 (ValueError, "y: ", lambda: self.loss(x, numbers(3, 5))),
-                (ValueError, "temperature: shape", lambda: self.loss(x, x, temperature=torch.ones(2))),
+                (ValueError, "temperature: nan, expected", lambda: self.loss(x, x, temperature=float("nan"))),
+                (ValueError, "temperature: torch.float32 of shape", lambda: self.loss(x, x, temperature=torch.ones(2))),
                 (ValueError, "bias: this loss has none", lambda: self.loss(x, x, bias=1.0)),
                 (ValueError, "matches: shape", lambda: self.loss(x, x, matches=torch.ones(2, 3)))):
             with self.subTest(words), self.assertRaisesRegex(error, words):
