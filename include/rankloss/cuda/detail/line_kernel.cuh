@@ -38,7 +38,7 @@ struct tile_operands {
 
 /// Fills the sums of a panel. One tile a block.
 template <class Look, class T>
-__global__ void __launch_bounds__(product_threads)
+__global__ void __launch_bounds__(product_threads, least_sum_blocks<T>)
     sum_segments(const tile_operands<T> operands, const pair_task task, const Look look,
                  const panel_sums<typename Look::result> sums) {
   __shared__ sum_memory<T, typename Look::result> memory;

@@ -209,6 +209,11 @@ struct panel_sums {
   }
 };
 
+/// Blocks of a processor that kernels which sum up tiles leave registers for; without it ptxas spills some to leave
+/// room for one block more.
+template <class T>
+inline constexpr unsigned least_sum_blocks = sizeof(T) == sizeof(float) ? 3 : 2;
+
 /// The shared memory of a block that sums up a tile.
 template <class T, class Result>
 struct sum_memory {
