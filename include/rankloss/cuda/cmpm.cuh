@@ -9,7 +9,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// cmpm of one line, by the formulas of cpu/cmpm.hpp. What is computed of an item is of T, sums of segments are doubles.
+/// cmpm of one line, by the formulas of cpu/cmpm.hpp. What is computed of an item is of T, sums of segments
+/// are doubles.
 template <class T>
 struct cmpm_lines {
   static constexpr double largest_term = rankloss::detail::largest_term;

@@ -13,8 +13,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// contrastive of one line, by the formulas of cpu/contrastive.hpp. Distances are exact_number<T>, so that a pair is
-/// active where it is on the CPU, and doubles where margins or scores of floats are large.
+/// contrastive of one line, by the formulas of cpu/contrastive.hpp. Distances are exact_number<T>, so that a
+/// pair is active where it is on the CPU, and doubles where margins or scores of floats are large.
 template <class T>
 struct contrastive_lines {
   static constexpr double largest_term = rankloss::detail::largest_term;

@@ -25,7 +25,8 @@ struct part_weights<false> {
   static constexpr double lift = 0.0, log_weights = 0.0;
 };
 
-/// Of all items of a line: minus the logarithm of the greatest weight of any item, which logarithms are relative to.
+/// Of all items of a line: minus the logarithm of the greatest weight of any item, which logarithms are
+/// relative to.
 template <bool Weighted>
 struct line_weights {
   double log_unit;
@@ -35,9 +36,9 @@ struct line_weights<false> {
   static constexpr double log_unit = 0.0;
 };
 
-/// info_nce of one line, by the formulas of cpu/info_nce.hpp. What is computed of a negative is of T, and differences of
-/// exponents that have weights of exact_number<T>; what is computed of a positive, of which there are few, and sums are
-/// doubles.
+/// info_nce of one line, by the formulas of cpu/info_nce.hpp. What is computed of a negative is of T, and
+/// differences of exponents that have weights of exact_number<T>; what is computed of a positive, of which
+/// there are few, and sums are doubles.
 template <class T, bool Weighted>
 struct info_nce_lines_of {
   static constexpr double largest_term = rankloss::detail::largest_term;
@@ -72,8 +73,8 @@ struct info_nce_lines_of {
 
     [[nodiscard]] static __device__ second none() { return {0.0, 0.0, 0.0}; }
   };
-  /// Of an item: multiple * w exp((s - top) / temperature - lift) + constant; and less for a positive that competes
-  /// with the negatives alone: each * sigmoid(level + (top - s) / temperature - log w).
+  /// Of an item: multiple * w exp((s - top) / temperature - lift) + constant; and less for a positive that
+  /// competes with the negatives alone: each * sigmoid(level + (top - s) / temperature - log w).
   struct slope : part_weights<Weighted> {  ///< of the positives
     double positive_top, positive_multiple, positive_constant, each, level;
     T negative_top, negative_multiple, negative_constant, negative_lift;

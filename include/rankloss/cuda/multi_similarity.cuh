@@ -41,8 +41,8 @@ struct multi_similarity_form {
   }
 };
 
-/// multi_similarity of one line. Where only hard pairs count, the first look finds the hardest and the second one sums
-/// up.
+/// multi_similarity of one line. Where only hard pairs count, the first look finds the hardest and the second
+/// one sums up.
 template <class T>
 struct multi_similarity_lines {
   struct first {

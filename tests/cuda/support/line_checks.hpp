@@ -45,7 +45,8 @@ void lines_agree_at_infinity(const std::vector<Loss>& options) {
   for_each_of(options, [&](const Loss& loss) { agrees(loss, in, ctx); });
 }
 
-/// Similarities of floats of any size, spread and number of ties, most lines with others than their neighbours.
+/// Similarities of floats of any size, spread and number of ties, most lines with others than their
+/// neighbours.
 template <class Loss>
 void lines_agree_on_odd_floats(const std::vector<Loss>& options) {
   const stream own;

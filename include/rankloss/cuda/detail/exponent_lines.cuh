@@ -9,10 +9,11 @@
 
 #include <algorithm>
 
-/// Losses of one line that are functions of two logarithms of sums of exponentials, one over its positives and one
-/// over its negatives, as detail/draws/query_sums.hpp has them. Exponents are of exact_number<T>, as their differences
-/// need the digits; exponentials, relative to the greatest exponent of their part, are of T, and sums of segments are
-/// doubles. Where exponents of floats may be too large for two floats they are doubles, too.
+/// Losses of one line that are functions of two logarithms of sums of exponentials, one over its positives
+/// and one over its negatives, as detail/draws/query_sums.hpp has them. Exponents are of exact_number<T>, as
+/// their differences need the digits; exponentials, relative to the greatest exponent of their part, are of
+/// T, and sums of segments are doubles. Where exponents of floats may be too large for two floats they are
+/// doubles, too.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 using rankloss::detail::largest_term;
@@ -30,7 +31,8 @@ template <class T>
 }
 /// Exponents up to this are exact to 1e-7 in two floats.
 inline constexpr double narrow_exponent = 1e6;
-/// Of scores up to the greatest and of factors from the least on, exponents of floats are far from the ends of the type.
+/// Of scores up to the greatest and of factors from the least on, exponents of floats are far from the ends
+/// of the type.
 inline constexpr double greatest_narrow_score = 1e15, least_narrow_factor = 1e-20;
 
 /// The positives or the negatives.
@@ -68,7 +70,8 @@ struct exponent_sums {
   }
 };
 
-/// The sums of a segment, of exponents of doubles. exponent(s, positive) is no_exponent for an item that does not count.
+/// The sums of a segment, of exponents of doubles. exponent(s, positive) is no_exponent for an item that does
+/// not count.
 template <class T, class Segment, class Exponent>
 [[nodiscard]] __device__ inline exponent_sums sum_wide_exponents(const Segment& segment, Exponent exponent) {
   exponent_sums sums = exponent_sums::none();
@@ -92,9 +95,9 @@ template <class T, class Segment, class Exponent>
   return sums;
 }
 
-/// The same of exponents of two floats, of items whose scores are at most `reach` in size; `sums` are left alone where
-/// one of them is not. counts(s, positive) says whether an item counts. Tops are rounded to floats, so they may be
-/// below the greatest exponent by its rounding.
+/// The same of exponents of two floats, of items whose scores are at most `reach` in size; `sums` are left
+/// alone where one of them is not. counts(s, positive) says whether an item counts. Tops are rounded to
+/// floats, so they may be below the greatest exponent by its rounding.
 template <class Segment, class Exponent, class Counts>
 [[nodiscard]] __device__ inline bool sum_narrow_exponents(const Segment& segment, float reach,
                                                           Exponent exponent, Counts counts,
@@ -163,8 +166,8 @@ struct exponent_slope {
   }
 };
 
-/// The exponents of a loss in numbers of T, and of doubles where those of floats are too large. `Form<T>` is made from
-/// the loss and has
+/// The exponents of a loss in numbers of T, and of doubles where those of floats are too large. `Form<T>` is
+/// made from the loss and has
 ///
 ///     exponent(s, positive), slope(s, positive)
 ///                    the exponent of an item, and its derivative, of exact_number<T>; the derivative of T
@@ -221,8 +224,8 @@ struct exponents_of<float, Form> {
   }
 };
 
-/// The lines of a loss of which all pairs count. `Form<T>` is made from the loss and has, besides what exponents_of
-/// asks for,
+/// The lines of a loss of which all pairs count. `Form<T>` is made from the loss and has, besides what
+/// exponents_of asks for,
 ///
 ///     steepest_up_to(x)
 ///                    not below the derivative, of either sign, of any exponent up to x

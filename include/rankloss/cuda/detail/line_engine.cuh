@@ -91,7 +91,8 @@ struct line_engine : embedding_engine<Loss, Lines>, matrix_line_engine<Loss, Lin
   }
 };
 
-/// The engine of a loss that corrects for how items were sampled, by other lines where their probabilities are given.
+/// The engine of a loss that corrects for how items were sampled, by other lines where their probabilities
+/// are given.
 template <class Loss, template <class> class Lines, template <class> class SampledLines>
 struct sampled_line_engine {
   using plain = line_engine<Loss, Lines>;

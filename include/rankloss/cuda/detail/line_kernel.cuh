@@ -38,7 +38,7 @@ struct tile_operands {
 
 /// Fills the sums of a panel. One tile a block.
 template <class Look, class T>
-__global__ void __launch_bounds__(product_threads)
+__global__ void __launch_bounds__(product_threads, least_sum_blocks<T>)
     sum_segments(const tile_operands<T> operands, const pair_task task, const Look look,
                  const panel_sums<typename Look::result> sums) {
   __shared__ sum_memory<T, typename Look::result> memory;
@@ -98,8 +98,9 @@ __global__ void __launch_bounds__(product_threads)
 ///                              d(value) / d(similarity) through one line
 ///     largest_slope(slope)     not below any of those, of either sign
 ///
-/// A loss that takes weights of items has `weights`, which are set before kernels are given the lines. It may ask a
-/// segment for log_weight(k) and log_unit(), and slope_of has the logarithm of the item's as its last parameter.
+/// A loss that takes weights of items has `weights`, which are set before kernels are given the lines. It may
+/// ask a segment for log_weight(k) and log_unit(), and slope_of has the logarithm of the item's as its last
+/// parameter.
 template <class Loss, template <class> class Lines>
 struct embedding_engine : private panel_engine<Loss, Lines> {
   template <class T>

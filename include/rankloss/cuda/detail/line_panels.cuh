@@ -65,7 +65,7 @@ inline constexpr unsigned row_step = product_threads / tile_side;
 
 /// Fills the sums of a panel. One tile a block.
 template <class Look, class T, bool Packed>
-__global__ void __launch_bounds__(product_threads)
+__global__ void __launch_bounds__(product_threads, least_sum_blocks<T>)
     sum_panel(const product_panel<T, Packed> panel, const pair_task task, const Look look,
               const panel_sums<typename Look::result> sums) {
   __shared__ sum_memory<T, typename Look::result> memory;
@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(reduce_threads) find_unit(const Task task, dou
 /// Makes the products of a panel the factors of vectors in gradients: slopes, or slopes divided by both lengths
 /// where vectors are packed. One tile a block.
 template <class Lines, class T, class E>
-__global__ void __launch_bounds__(product_threads)
+__global__ void __launch_bounds__(product_threads, weighs_items<Lines> ? 3 : 0)
     write_panel_slopes(const product_panel<T, is_packed<T, E>> panel, const pair_task task, const Lines lines,
                        const typename Lines::slope* of_lines, E* slopes, const double* unit) {
   constexpr bool packed = is_packed<T, E>;

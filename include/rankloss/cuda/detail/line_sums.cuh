@@ -27,8 +27,8 @@ template <class T>
   return static_cast<double>(exp_minus(static_cast<T>(fmin(x, 1e4))));
 }
 
-/// Not below any derivative of a distance of floats: the next one below a cosine of 1 has the Euclidean distance
-/// 2^-11.5.
+/// Not below any derivative of a distance of floats: the next one below a cosine of 1 has the Euclidean
+/// distance 2^-11.5.
 [[nodiscard]] __device__ inline double steepest_of(distance kind) {
   return kind == distance::cosine ? 1.0 : kind == distance::euclidean ? 2897.0 : 2.0;
 }
@@ -137,7 +137,8 @@ class line_segment {
   bool without_own_;
 };
 
-/// Weights of rows, as items of columns, then of columns: their logarithms, relative to the greatest weight of the side.
+/// Weights of rows, as items of columns, then of columns: their logarithms, relative to the greatest weight
+/// of the side.
 template <class Number>
 struct item_weights {
   using number_type = Number;
@@ -208,6 +209,11 @@ struct panel_sums {
     return (rows + tile_side - 1) / tile_side;
   }
 };
+
+/// Blocks of a processor that kernels which sum up tiles leave registers for; without it ptxas spills some to
+/// leave room for one block more.
+template <class T>
+inline constexpr unsigned least_sum_blocks = sizeof(T) == sizeof(float) ? 3 : 2;
 
 /// The shared memory of a block that sums up a tile.
 template <class T, class Result>

@@ -52,7 +52,7 @@ struct matrix_scores {
 
 /// Fills the sums of a panel. One tile a block.
 template <class Look, class Lines, class T>
-__global__ void __launch_bounds__(product_threads)
+__global__ void __launch_bounds__(product_threads, least_sum_blocks<T>)
     sum_matrix_tiles(const matrix_scores<Lines, T> scores, const pair_task pairs, const Look look,
                      const panel_sums<typename Look::result> sums) {
   __shared__ sum_memory<T, typename Look::result> memory;
