@@ -88,14 +88,15 @@ __device__ inline void combine_runs(const Team& team, std::uint32_t n, Begins be
 }
 
 /// Numbers in falling order, in runs of equal ones, whose order is random.
-class falling_runs {
+template <class X>
+class runs_of {
  public:
-  const double* keys;          ///< [n] by position
+  const X* keys;               ///< [n] by position
   const std::uint32_t* order;  ///< [n] the item of each position
 
   /// Sorts of(i) for i < n. `keys` and `order` are scratch.
   template <class Team, class Of>
-  __device__ falling_runs(const Team& team, std::uint32_t n, double* keys, std::uint32_t* order, Of of)
+  __device__ runs_of(const Team& team, std::uint32_t n, X* keys, std::uint32_t* order, Of of)
       : keys(keys), order(order), n_(n) {
     team.sync();
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
@@ -119,8 +120,8 @@ class falling_runs {
 
   /// Fills `sums` with the sums of x over the positions from the beginning of the run on; the last one of a
   /// run is that of the run.
-  template <class Team, class X>
-  __device__ void sum_runs(const Team& team, double* sums, X x) const {
+  template <class Team, class Numbers>
+  __device__ void sum_runs(const Team& team, double* sums, Numbers x) const {
     combine_runs(
         team, n_, [this](std::uint32_t p) { return p == 0 || keys[p - 1] != keys[p]; }, sums, x,
         [](double a, double b) { return a + b; });
@@ -143,6 +144,8 @@ class falling_runs {
 
   std::uint32_t n_;
 };
+
+using falling_runs = runs_of<double>;
 
 /// The items of a list by score.
 template <class Team, class T, class R>
