@@ -89,7 +89,7 @@ struct neural_ndcg_list {
     const sinkhorn_band<E> matrix(team, band, scaling, arrays, sink.wanted());
     double dcg = 0.0;
     for_own([&](std::uint32_t p) {
-      const auto product = matrix.applied(p);
+      const auto product = matrix.product_of(p);
       const double weight = discount(p);
       arrays.product[p] = product;
       arrays.weights[p] = number<state_number<E>>(weight);

@@ -116,7 +116,7 @@ class neural_band {
   /// What the logits lose by it.
   [[nodiscard]] static __device__ E gap(double upper, double lower, double scale) {
     constexpr double beyond = sizeof(E) == sizeof(float) ? 1e30 : 1e100;  // a gap that no band reaches across
-    return static_cast<E>(fmin((upper - lower) * scale, beyond) * -unit);
+    return static_cast<E>(fmax((upper - lower) * (scale * -unit), -beyond));
   }
 
   [[nodiscard]] __device__ std::uint32_t size() const { return static_cast<std::uint32_t>(n_); }
@@ -210,7 +210,7 @@ class neural_band {
           sum.fold();
           moment.fold();
         });
-    return {static_cast<double>(shares[j]) + exact_value(sum.number()), exact_value(moment.number())};
+    return {exact_value(number<exact_number<E>>(shares[j]) + sum.number()), exact_value(moment.number())};
   }
 
  private:
@@ -265,8 +265,7 @@ class neural_band {
 [[nodiscard]] __device__ inline double neural_slope(std::uint32_t j, std::uint32_t begin, std::uint32_t end,
                                                     double sum, double moment, double above, double below,
                                                     double temperature) {
-  const double offset =
-      static_cast<double>(begin) + static_cast<double>(end) - 1.0 - 2.0 * static_cast<double>(j);
+  const double offset = static_cast<double>(static_cast<std::int32_t>(begin + end - 1 - 2 * j));
   return (sum * offset - 2.0 * moment + above - below) / temperature;
 }
 

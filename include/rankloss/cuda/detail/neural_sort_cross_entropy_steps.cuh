@@ -33,7 +33,7 @@ struct target_columns {
   }
   /// The moment of an item's column about position j.
   [[nodiscard]] __device__ double moment_about(std::uint32_t j, std::uint32_t i) const {
-    return fma(sums[i], static_cast<double>(positions[i]) - static_cast<double>(j), moments[i]);
+    return fma(sums[i], static_cast<double>(static_cast<std::int32_t>(positions[i] - j)), moments[i]);
   }
 };
 

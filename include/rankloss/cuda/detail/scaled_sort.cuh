@@ -124,7 +124,7 @@ struct scaled_sort {
             team, [&](std::uint32_t p, const auto& own) { emit(order[p], unit.out(exact_value(own))); });
         break;
       default:
-        matrix.apply(team, [&](std::uint32_t p, const auto& product) { arrays.product[p] = product; });
+        for (std::uint32_t p = team.rank(); p < n; p += team.size()) arrays.product[p] = matrix.product_of(p);
         matrix.pull(team, sums, moments);
         neural_gradient(team, scores, n, scaling.temperature, sums, moments, prefix,
                         [&](std::uint32_t p, double slope) { emit(order[p], other.out(unit.out(slope))); });

@@ -107,7 +107,7 @@ struct sinkhorn_options {
 template <class E>
 class sinkhorn_band {
   using exact = typename sinkhorn_arrays<E>::exact;
-  using lane = decltype(leading(exact{}));  // in whose lanes small differences are
+  using lane = decltype(leading(exact{}));
 
  public:
   /// Of arrays that are scaled, or are to be: by `steps` steps.
@@ -164,13 +164,16 @@ class sinkhorn_band {
     return excess < lane{0} ? -excess : excess;
   }
 
-  /// sum_j A_ij values_j
+  /// sum_j A_ij values_j: as what is written, and with all digits that a derivative needs.
   [[nodiscard]] __device__ exact applied(std::uint32_t i) const {
-    const exact *const c = own_.columns, *const v = own_.values;
-    const exact own = v[i];
-    const exact apart = band_.row_sum(at(i), number<exact>(0.0f),
-                                      [=](std::int32_t j) { return product(difference(v[j], own), c[j]); });
-    return multiply_add(own_.rows[i], apart, own);
+    const exact* const c = own_.columns;
+    return applied(i, [c](std::int32_t j, const exact& v, const exact& own) {
+      return leading(c[j]) * difference(v, own);
+    });
+  }
+  [[nodiscard]] __device__ exact product_of(std::uint32_t i) const {
+    const exact* const c = own_.columns;
+    return applied(i, [c](std::int32_t j, const exact& v, const exact& own) { return c[j] * (v - own); });
   }
   /// sum_i A_ij weights_i
   [[nodiscard]] __device__ exact applied_transposed(std::uint32_t j) const {
@@ -211,46 +214,10 @@ class sinkhorn_band {
   /// Step k > 0 back: of all columns, and then of all rows.
   __device__ void pull_column(std::uint32_t j, std::size_t k, double* moments) const {
     const exact *const rows = before_step(k), *const weights = own_.weights;
-    if (k == steps_) {
-      const auto slope = last_slope(j);
-      band_sum<exact> of_column(rows[j]), of_moment(number<exact>(0.0f)), sum(slope(at(j))),
-          moment = of_moment;
-      band_.walk_column(
-          at(j),
-          [&](std::int32_t i, E apart, E e) {
-            const exact entry = product(e, rows[i]), x = product(e, slope(i));
-            of_column.add(E{1}, entry);
-            of_moment.add(apart, entry);
-            sum.add(E{1}, x);
-            moment.add(apart, x);
-          },
-          [] {});
-      const exact c = inverse(of_column.number()), by_column = c * sum.number();
-      own_.next[j] = c * by_column;
-      moments[j] = exact_value(c * (moment.number() - by_column * of_moment.number()));
-    } else {
-      // What all slopes of the column have in common adds nothing to its moment.
-      const lane common = leading(weights[j]) / leading(rows[j]);
-      band_sum<exact> of_column(rows[j]), sum(weights[j]);
-      chunked_sum<lane> of_moment, moment;
-      band_.walk_column(
-          at(j),
-          [&](std::int32_t i, E apart, E e) {
-            const exact row = rows[i], weight = weights[i];
-            of_column.add(e, row);
-            sum.add(e, weight);
-            of_moment.add(e * leading(row), apart);
-            moment.add(e * less(weight, common, row), apart);
-          },
-          [&] {
-            of_moment.fold();
-            moment.fold();
-          });
-      const exact c = inverse(of_column.number()), by_column = c * sum.number();
-      own_.next[j] = c * by_column;
-      moments[j] +=
-          exact_value(c * (moment.number() - (by_column - number<exact>(common)) * of_moment.number()));
-    }
+    if (k == steps_)
+      moments[j] = pull_column(at(j), rows, last_slope(j));
+    else
+      moments[j] += pull_column(at(j), rows, [weights](std::int32_t i) { return weights[i]; });
   }
   __device__ void pull_row(std::uint32_t i, std::size_t k) const {
     const exact row = before_step(k)[i];
@@ -275,12 +242,6 @@ class sinkhorn_band {
 
  private:
   [[nodiscard]] static __device__ std::int32_t at(std::uint32_t i) { return static_cast<std::int32_t>(i); }
-  /// x - a y
-  [[nodiscard]] static __device__ float less(const two_floats& x, float a, const two_floats& y) {
-    return fmaf(-a, y.high, x.high) + fmaf(-a, y.low, x.low);
-  }
-  [[nodiscard]] static __device__ double less(double x, double a, double y) { return fma(-a, y, x); }
-
   /// Rows before step k > 0.
   [[nodiscard]] __device__ const exact* before_step(std::size_t k) const {
     return own_.more + (k - 1) * band_.size();
@@ -290,6 +251,34 @@ class sinkhorn_band {
     const exact *const weights = own_.weights, *const product = own_.product, own = own_.values[j];
     return [=](std::int32_t i) { return weights[i] * (own - product[i]); };
   }
+  template <class Term>
+  [[nodiscard]] __device__ exact applied(std::uint32_t i, Term term) const {
+    const exact* const v = own_.values;
+    const exact own = v[i];
+    const exact apart =
+        band_.row_sum(at(i), number<exact>(0.0f), [=](std::int32_t j) { return term(j, v[j], own); });
+    return multiply_add(own_.rows[i], apart, own);
+  }
+  /// Pulls column j of a step back; returns its moment.
+  template <class Slope>
+  [[nodiscard]] __device__ double pull_column(std::int32_t j, const exact* rows, Slope slope) const {
+    const exact none = number<exact>(0.0f);
+    band_sum<exact> of_column(rows[j]), of_moment(none), sum(slope(j)), moment(none);
+    band_.walk_column(
+        j,
+        [&](std::int32_t i, E apart, E e) {
+          const exact entry = product(e, rows[i]), x = product(e, slope(i));
+          of_column.add(E{1}, entry);
+          of_moment.add(apart, entry);
+          sum.add(E{1}, x);
+          moment.add(apart, x);
+        },
+        [] {});
+    const exact c = inverse(of_column.number()), by_column = c * sum.number();
+    own_.next[j] = c * by_column;
+    return exact_value(c * (moment.number() - by_column * of_moment.number()));
+  }
+
   template <class Team>
   __device__ void pull_steps(const Team& team, double* sums, double* moments) const {
     const std::uint32_t n = band_.size();

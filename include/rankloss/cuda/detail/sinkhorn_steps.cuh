@@ -74,7 +74,7 @@ struct sinkhorn_steps {
   /// Keeps the rows as `product`.
   template <class E, class Grid>
   void find_product(const Grid& grid, const sinkhorn_options& how) const {
-    apply<E>(grid, how, to_product<E>{arrays_of<E>(grid, how)});
+    grid.rows("sinkhorn: find_product", keep_product<E>{arrays_of<E>(grid, how)});
   }
   template <class E, class Grid, class Emit>
   void apply_transposed(const Grid& grid, const sinkhorn_options& how, const Emit& emit) const {
@@ -222,11 +222,15 @@ struct sinkhorn_steps {
   };
 
   template <class E>
-  struct to_product {
+  struct keep_product {
     of_entries<E> of;
 
-    __device__ void operator()(const grid_list<T, R>& list, std::uint32_t p, double x) const {
-      of.arrays(list).product[p] = number<state_number<E>>(x);
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& part) const {
+      const auto matrix = of.scaled(list);
+      auto* const product = of.arrays(list).product;
+      part.for_own(team, [&](std::uint32_t i) { product[i] = matrix.product_of(i); });
     }
   };
   template <class E, class Emit>
