@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <type_traits>
@@ -152,6 +154,28 @@ TEST_CASE("cuda: neural_ndcg with relevance and weights of any size") {
     cuda_support::agrees(neural_ndcg{.temperature = 0.5, .gain = gain::linear, .steps = 2}, scaled, ctx);
     if (size < 1e3) cuda_support::agrees(neural_ndcg{.temperature = 0.5, .steps = 2}, scaled, ctx);
   }
+}
+
+TEST_CASE("cuda: neural_ndcg of floats of any spread, temperature, weight and number of ties") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  unsigned seed = 20;
+  for (const double spread : {1e-30, 1e-4, 1.0, 1e30})
+    for (const double steep : {0.02, 0.2, 5.0}) {
+      auto in = cuda_support::lists_of_lengths<float, int>({5, 9, 33, 70, 130, 40}, ++seed, spread);
+      // Runs of equal scores, of one and of many items by turns.
+      for (std::size_t i = 114; i < 244; ++i) in.scores[i] = in.scores[i % 14 < 11 ? i - i % 14 + 14 : i];
+      for (std::size_t i = 0; i < in.scores.size(); ++i)
+        in.item_weights.push_back(i % 3 == 0 ? 1.0 : std::pow(10.0, static_cast<double>(i * 7 % 61) - 30.0));
+      in.scores[250] = 3e38f;
+      in.scores[260] = -3e38f;
+      const double temperature = std::max(1e-15, steep * spread);
+      INFO("spread " << spread << ", temperature " << temperature);
+      cuda_support::agrees(neural_ndcg{.temperature = temperature, .steps = seed % 7, .tolerance = 0.0}, in,
+                           ctx);
+      in.item_weights.clear();
+      cuda_support::agrees(neural_ndcg{.temperature = temperature, .steps = 12, .tolerance = 0.0}, in, ctx);
+    }
 }
 
 }  // namespace cuda_neural_ndcg_test

@@ -25,7 +25,7 @@ struct neural_ndcg_list {
   sinkhorn_options scaling;
 
   template <class T>
-  static constexpr std::size_t item_bytes = sinkhorn_options::item_bytes<T> + 4 * sizeof(double) +
+  static constexpr std::size_t item_bytes = sinkhorn_options::item_bytes<T> + sizeof(T) + 3 * sizeof(double) +
                                             sizeof(std::uint32_t);
   [[nodiscard]] static std::size_t kept_bytes(const neural_ndcg& loss, std::size_t) {
     return scaling_of(loss).kept_bytes();
@@ -45,9 +45,9 @@ struct neural_ndcg_list {
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
                                              const device_sink<T>& sink, team_scratch scratch,
                                              team_scratch kept) const {
-    return scaling.with_arrays<T>(items.size(), scratch, kept, [&](const auto& arrays, team_scratch rest) {
-      return compute(team, items, sink, arrays, rest);
-    });
+    return scaling.with_arrays<T>(
+        items.size(), scratch, kept, false,
+        [&](const auto& arrays, team_scratch rest) { return compute(team, items, sink, arrays, rest); });
   }
 
  private:
@@ -60,7 +60,7 @@ struct neural_ndcg_list {
                                           const device_sink<T>& sink, const sinkhorn_arrays<E>& arrays,
                                           team_scratch scratch) const {
     const std::uint32_t n = items.size();
-    double* const x = scratch.take<double>(n);
+    T* const x = scratch.take<T>(n);
     double* const sums = scratch.take<double>(n);
     double* const moments = scratch.take<double>(n);
     double* const prefix = scratch.take<double>(n);
@@ -68,8 +68,8 @@ struct neural_ndcg_list {
     const auto for_own = [&](auto body) {
       for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
     };
-    double* const by_item = arrays.product;
-    double* const falling = arrays.weights;
+    double* const by_item = sums;
+    double* const falling = moments;
     gains.fill(team, items, by_item);
     for_own([&](std::uint32_t i) {
       falling[i] = by_item[i];
@@ -81,26 +81,28 @@ struct neural_ndcg_list {
       if (sink.wanted()) for_own([&](std::uint32_t i) { sink.put(i, T{0}); });
       return 0.0;
     }
-    const falling_runs scores(team, n, x, order, [&](std::uint32_t i) {
-      return static_cast<double>(rankloss::detail::bounded(items.score(i)));
-    });
-    for_own([&](std::uint32_t p) { arrays.values[p] = by_item[order[p]]; });
+    const runs_of<T> scores(team, n, x, order,
+                            [&](std::uint32_t i) { return rankloss::detail::bounded(items.score(i)); });
+    const double unit = unit_of_gains(best);
+    for_own([&](std::uint32_t p) { arrays.values[p] = number<state_number<E>>(by_item[order[p]] * unit); });
     const neural_band<E> band(team, x, n, scaling.temperature, arrays.gaps);
     const sinkhorn_band<E> matrix(team, band, scaling, arrays, sink.wanted());
     double dcg = 0.0;
-    matrix.apply(team, [&](std::uint32_t p, double product) {
+    for_own([&](std::uint32_t p) {
+      const auto product = matrix.product_of(p);
       const double weight = discount(p);
       arrays.product[p] = product;
-      arrays.weights[p] = weight;
-      dcg += product * weight;
+      arrays.weights[p] = number<state_number<E>>(weight);
+      dcg += exact_value(product) * weight;
     });
     dcg = sum(team, dcg);
     if (sink.wanted()) {
       matrix.pull(team, sums, moments);
-      neural_gradient(team, scores, n, scaling.temperature, sums, moments, prefix,
-                      [&](std::uint32_t p, double slope) { sink.put(order[p], held_as<T>(-slope / best)); });
+      neural_gradient(
+          team, scores, n, scaling.temperature, sums, moments, prefix,
+          [&](std::uint32_t p, double slope) { sink.put(order[p], held_as<T>(-slope / (best * unit))); });
     }
-    return 1.0 - dcg / best;
+    return 1.0 - dcg / (best * unit);
   }
 };
 

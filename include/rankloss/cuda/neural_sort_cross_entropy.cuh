@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/neural_band.cuh>
@@ -13,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
@@ -22,7 +24,7 @@ struct neural_sort_cross_entropy_list {
   neural_sort_cross_entropy loss;
 
   template <class T>
-  static constexpr std::size_t item_bytes = sizeof(T) + 7 * sizeof(double) + 2 * sizeof(std::uint32_t);
+  static constexpr std::size_t item_bytes = 2 * sizeof(T) + 6 * sizeof(double) + 2 * sizeof(std::uint32_t);
 
   [[nodiscard]] static neural_sort_cross_entropy_list of(const neural_sort_cross_entropy& loss) {
     return {loss};
@@ -33,8 +35,8 @@ struct neural_sort_cross_entropy_list {
                                              const device_sink<T>& sink, team_scratch scratch) const {
     const std::uint32_t n = items.size();
     T* const gaps = scratch.take<T>(n);
-    double* const x = scratch.take<double>(n);
-    double* const inverse = scratch.take<double>(n);
+    double* const numbers = scratch.take<double>(n);  // the relevance, and then the scores
+    T* const inverse = scratch.take<T>(n);
     const target_columns target{scratch.take<double>(n), scratch.take<double>(n),
                                 scratch.take<std::uint32_t>(n)};
     double* const sums = scratch.take<double>(n);
@@ -42,15 +44,16 @@ struct neural_sort_cross_entropy_list {
     double* const prefix = scratch.take<double>(n);
     std::uint32_t* const order = scratch.take<std::uint32_t>(n);
     {
-      const falling_runs relevance(team, n, x, order,
-                                   [&](std::uint32_t i) { return static_cast<double>(items.relevance(i)); });
-      const neural_band<T> band(team, x, n, loss.relevance_temperature, gaps);
+      using key = std::conditional_t<sizeof(R) <= sizeof(std::uint32_t), R, double>;
+      const runs_of<key> relevance(team, n, reinterpret_cast<key*>(numbers), order,
+                                   [&](std::uint32_t i) { return static_cast<key>(items.relevance(i)); });
+      const neural_band<T> band(team, relevance.keys, n, loss.relevance_temperature, gaps);
       column_sums(team, band, inverse,
                   [&](std::uint32_t q, const auto& own) { target.put(order[q], q, own); });
     }
-    const falling_runs scores(team, n, x, order, [&](std::uint32_t i) {
-      return static_cast<double>(rankloss::detail::bounded(items.score(i)));
-    });
+    T* const x = reinterpret_cast<T*>(numbers);
+    const runs_of<T> scores(team, n, x, order,
+                            [&](std::uint32_t i) { return rankloss::detail::bounded(items.score(i)); });
     const neural_band<T> band(team, x, n, loss.temperature, gaps);
     // The sums and moments of D = P - Q, whose rows sum to 0.
     column_sums(team, band, inverse, [&](std::uint32_t j, const auto& own) {
@@ -70,31 +73,30 @@ struct neural_sort_cross_entropy_list {
   /// Calls emit(j, column) with the sums and moments of the columns of the soft permutation. `inverse`
   /// becomes the inverse row sums of the band.
   template <class Team, class E, class Emit>
-  static __device__ void column_sums(const Team& team, const neural_band<E>& band, double* inverse,
-                                     Emit emit) {
-    band.rows(
-        team, [](std::uint32_t) { return 1.0; },
-        [&](std::uint32_t i, double sum) { inverse[i] = 1.0 / sum; });
+  static __device__ void column_sums(const Team& team, const neural_band<E>& band, E* inverse, Emit emit) {
+    for (std::uint32_t i = team.rank(); i < band.size(); i += team.size()) inverse[i] = band.share(i);
     team.sync();
-    band.column_moments(
-        team, [&](std::uint32_t i, std::uint32_t) { return inverse[i]; }, emit);
+    for (std::uint32_t j = team.rank(); j < band.size(); j += team.size())
+      emit(j, band.moments_of_shares(j, inverse));
     team.sync();
   }
 
-  template <class Team>
-  [[nodiscard]] static __device__ double of_row_sums(const Team& team, std::uint32_t n,
-                                                     const double* inverse) {
+  template <class Team, class E>
+  [[nodiscard]] static __device__ double of_row_sums(const Team& team, std::uint32_t n, const E* inverse) {
     double own = 0.0;
-    for (std::uint32_t i = team.rank(); i < n; i += team.size()) own -= log(inverse[i]);
+    for (std::uint32_t i = team.rank(); i < n; i += team.size())
+      own -= static_cast<double>(log_of(inverse[i]));
     return sum(team, own);
   }
 
   /// What the scores add to the value. `prefix` is scratch.
-  template <class Team>
-  [[nodiscard]] __device__ double of_scores(const Team& team, std::uint32_t n, const double* x,
+  template <class Team, class T>
+  [[nodiscard]] __device__ double of_scores(const Team& team, std::uint32_t n, const T* x,
                                             const std::uint32_t* order, const target_columns& target,
                                             double* prefix) const {
-    const auto own = [&](std::uint32_t j) { return score_distances::own(x[j], x[n / 2]); };
+    const auto own = [&](std::uint32_t j) {
+      return score_distances::own(static_cast<double>(x[j]), static_cast<double>(x[n / 2]));
+    };
     const double total = scan_items(
         team, n, 0.0, own, [](double a, double b) { return a + b; },
         [&](std::uint32_t j, double up_to) { prefix[j] = up_to; });

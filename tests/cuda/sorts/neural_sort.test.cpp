@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstddef>
+
 namespace cuda_sorts_neural_sort_test {
 
 using rankloss::neural_sort;
@@ -38,6 +40,24 @@ TEMPLATE_TEST_CASE("cuda: neural_sort at every temperature", "", float, double) 
   for (const double t : {0.05, 1.0, 100.0}) {
     INFO("temperature " << t);
     cuda_support::agrees(neural_sort{.temperature = t}, in, ctx);
+  }
+}
+
+// The largest numbers are of an item that no other one is near, so nothing of them is left in the gradient.
+TEMPLATE_TEST_CASE("cuda: neural_sort with numbers of any size", "", float, double) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const double size : {1e-15, 1e15}) {
+    auto in = cuda_support::sorts_of_lengths<TestType>({40, 12}, 6);
+    for (std::size_t i = 0; i < in.values.size(); ++i) {
+      in.values[i] *= static_cast<TestType>(size);
+      in.cotangent[i] *= static_cast<TestType>(size);
+    }
+    in.lists.scores[7] = TestType{1e6};
+    in.values[7] = TestType{3e38f};
+    in.cotangent[0] = TestType{-3e38f};  // of the row of this item
+    INFO("size " << size);
+    cuda_support::agrees(neural_sort{.temperature = 0.5}, in, ctx);
   }
 }
 

@@ -4,7 +4,6 @@
 #include <rankloss/cuda/detail/gain_steps.cuh>
 #include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/grid_lists.cuh>
-#include <rankloss/cuda/detail/rank_steps.cuh>
 #include <rankloss/cuda/detail/score_steps.cuh>
 #include <rankloss/cuda/detail/sinkhorn_steps.cuh>
 #include <rankloss/cuda/detail/team.cuh>
@@ -14,6 +13,10 @@
 #include <cstdint>
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
+
+/// The unit of the gains of a list by its ideal DCG: with it nothing leaves the range of floats that matters to
+/// a gradient.
+[[nodiscard]] __device__ inline double unit_of_gains(double best) { return unit_of(best) * 0x1p60; }
 
 /// neural_ndcg of long lists, over the grid: gains and scores sorted, and the steps of the scaled matrix.
 struct neural_ndcg_steps {
@@ -33,26 +36,27 @@ struct neural_ndcg_steps {
 
   template <class Grid, class T, class R>
   static void run(const Grid& grid, const arrays<T, R>& of) {
-    using order_type = score_order<T, R>;
     const sinkhorn_options& how = grid.compute().scaling;
-    const order_type& order = of.matrix.order;
+    const score_order<T, R>& order = of.matrix.order;
     find_units<T, R>(grid, of.units);
     grid.tiles("neural_ndcg: fill_gains", fill_gains<T, R>{of});
     grid.sort(order.counts, {of.falling.sorted});
     sort_by_bounded_score(grid, order);
     grid.tiles("neural_ndcg: sum_ideal", sum_ideal<T, R>{of});
     grid.lists("neural_ndcg: find_best", find_best<T, R>{of});
-    grid.tiles("neural_ndcg: sort_gains",
-               emit_numbers<numbers_by_order<order_type, numbers_at>, to_positions>{
-                   {order, {of.matrix.product}}, {of.matrix.values}});
     sinkhorn_steps<T, R>::with_entries(how, [&]<class E>(E) {
+      const auto own = of.matrix.template arrays_of<E>(grid, how);
+      grid.tiles("neural_ndcg: sort_gains", sort_gains<T, R, E>{of, own});
       of.matrix.template scale<E>(grid, how, grid.gradient_wanted());
-      of.matrix.template apply<E>(grid, how, to_positions{of.matrix.product});
-      grid.tiles("neural_ndcg: sum_dcg", sum_dcg<T, R>{of});
+      of.matrix.template find_product<E>(grid, how);
+      grid.tiles("neural_ndcg: sum_dcg", sum_dcg<T, R, E>{of, own});
       grid.lists("neural_ndcg: find_value", find_value<T, R>{of});
       if (grid.gradient_wanted()) of.matrix.template pull<E>(grid, how, put_slope<T, R>{of.best});
     });
   }
+
+  template <class T, class R, class E>
+  using entries = typename sinkhorn_steps<T, R>::template of_entries<E>;
 
   /// The gain of each item, which stands where the product of the matrix goes later.
   template <class T, class R>
@@ -94,21 +98,41 @@ struct neural_ndcg_steps {
     }
   };
 
+  /// The gains by position, in the unit of those of the list.
+  template <class T, class R, class E>
+  struct sort_gains {
+    arrays<T, R> of;
+    entries<T, R, E> own;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const double unit = unit_of_gains(of.best[list.at]);
+      const double* const by_item = of.matrix.product + list.first;
+      auto* const values = own.arrays(list).values;
+      tile.for_own(team, [&](std::uint32_t p) {
+        values[p] = number<state_number<E>>(by_item[of.matrix.order.item(list, p)] * unit);
+      });
+    }
+  };
+
   /// And the discounts, by which the product is weighted.
-  template <class T, class R>
+  template <class T, class R, class E>
   struct sum_dcg {
     arrays<T, R> of;
+    entries<T, R, E> own;
 
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      double own = 0.0;
+      const auto matrix = own.arrays(list);
+      double sum = 0.0;
       tile.for_own(team, [&](std::uint32_t p) {
         const double weight = loss.discount(p);
-        of.matrix.weights[list.first + p] = weight;
-        own += of.matrix.product[list.first + p] * weight;
+        matrix.weights[p] = number<state_number<E>>(weight);
+        sum += exact_value(matrix.product[p]) * weight;
       });
-      of.dcg.leave(team, list, tile, own);
+      of.dcg.leave(team, list, tile, sum);
     }
   };
 
@@ -119,7 +143,8 @@ struct neural_ndcg_steps {
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
       const double dcg = of.dcg.of(team, list), best = of.best[list.at];
-      if (team.rank() == 0) *list.value = best > 0.0 ? 1.0 - dcg / best : 0.0;
+      if (team.rank() != 0) return;
+      *list.value = best > 0.0 ? 1.0 - dcg / (best * unit_of_gains(best)) : 0.0;
     }
   };
 
@@ -129,7 +154,7 @@ struct neural_ndcg_steps {
 
     __device__ void operator()(const grid_list<T, R>& list, std::uint32_t i, double slope) const {
       const double own = best[list.at];
-      list.sink.put(i, own > 0.0 ? held_as<T>(-slope / own) : T{0});
+      list.sink.put(i, own > 0.0 ? held_as<T>(-slope / (own * unit_of_gains(own))) : T{0});
     }
   };
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/neural_band.cuh>
 #include <rankloss/cuda/detail/neural_band_steps.cuh>
@@ -32,7 +33,7 @@ struct target_columns {
   }
   /// The moment of an item's column about position j.
   [[nodiscard]] __device__ double moment_about(std::uint32_t j, std::uint32_t i) const {
-    return fma(sums[i], static_cast<double>(positions[i]) - static_cast<double>(j), moments[i]);
+    return fma(sums[i], static_cast<double>(static_cast<std::int32_t>(positions[i] - j)), moments[i]);
   }
 };
 
@@ -63,8 +64,7 @@ struct neural_sort_cross_entropy_steps {
   struct arrays {
     score_order<T, R> order;
     sorted_arrays<typename falling_bits<R>::type> relevance;
-    T* gaps;                ///< [items]
-    double* inverse;        ///< [items] of the row sums of a band
+    T *gaps, *inverse;      ///< [items] of a band: gaps, and 1 / row sums
     target_columns target;  ///< [items]
     neural_slopes<T, R> slopes;
     tile_scan<double> scores;
@@ -74,7 +74,7 @@ struct neural_sort_cross_entropy_steps {
         : order(from),
           relevance(sorted_arrays<typename falling_bits<R>::type>::of(from, true)),
           gaps(from.of_items<T>()),
-          inverse(from.of_items<double>()),
+          inverse(from.of_items<T>()),
           target{from.of_items<double>(), from.of_items<double>(), from.of_items<std::uint32_t>()},
           slopes(from),
           scores(from),
@@ -86,8 +86,7 @@ struct neural_sort_cross_entropy_steps {
     }
     /// Sums and moments of a column of the soft permutation.
     [[nodiscard]] __device__ auto column(const grid_list<T, R>& list, std::uint32_t j) const {
-      const double* const rows = inverse + list.first;
-      return band(list).column_moments(j, [rows](std::uint32_t i, std::uint32_t) { return rows[i]; });
+      return band(list).moments_of_shares(j, inverse + list.first);
     }
     [[nodiscard]] __device__ double score(const grid_list<T, R>& list, std::uint32_t p) const {
       return score_distances::own(static_cast<double>(order.score(list, p)),
@@ -107,8 +106,7 @@ struct neural_sort_cross_entropy_steps {
   template <class Grid, class T, class R>
   static void run(const Grid& grid, const arrays<T, R>& of) {
     const auto& loss = grid.compute().loss;
-    grid.tiles("neural_sort_cross_entropy: take_relevance", take_relevance<T, R>{of});
-    grid.sort(of.order.counts, {of.relevance});
+    sort_by_relevance<R>(grid, of.order.counts, of.relevance);
     grid.tiles("neural_sort_cross_entropy: fill_gaps",
                fill_gaps<T, sorted_relevance<T, R>>{1.0 / loss.relevance_temperature, {of}, of.gaps});
     grid.rows("neural_sort_cross_entropy: sum_rows", sum_rows<T, R>{of});
@@ -126,18 +124,6 @@ struct neural_sort_cross_entropy_steps {
   }
 
   template <class T, class R>
-  struct take_relevance {
-    arrays<T, R> of;
-
-    template <class Team, class Compute>
-    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
-                               const grid_tile& tile) const {
-      tile.for_own(team, [&](std::uint32_t i) {
-        of.relevance.keys[0][list.first + i] = falling_bits<R>::of(list.items.relevance(i));
-      });
-    }
-  };
-  template <class T, class R>
   struct sorted_relevance {
     arrays<T, R> of;
 
@@ -154,9 +140,7 @@ struct neural_sort_cross_entropy_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& part) const {
       const auto band = of.band(list);
-      part.for_own(team, [&](std::uint32_t i) {
-        of.inverse[list.first + i] = 1.0 / band.row_sum(i, [](std::uint32_t) { return 1.0; });
-      });
+      part.for_own(team, [&](std::uint32_t i) { of.inverse[list.first + i] = band.share(i); });
     }
   };
   template <class T, class R>
@@ -199,7 +183,8 @@ struct neural_sort_cross_entropy_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       double own = 0.0;
-      tile.for_own(team, [&](std::uint32_t i) { own -= log(of.inverse[list.first + i]); });
+      tile.for_own(team,
+                   [&](std::uint32_t i) { own -= static_cast<double>(log_of(of.inverse[list.first + i])); });
       of.logarithms.leave(team, list, tile, own);
       of.scores.leave(team, list, tile, of.scan_scores(team, list, tile, 0.0, [](std::uint32_t, double) {}));
     }

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-/// The order of long lists by score, over the grid.
+/// The order of long lists by score, and by relevance, over the grid.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// The items of long lists by score.
@@ -56,6 +56,26 @@ template <class Grid, class T, class R>
 void sort_by_bounded_score(const Grid& grid, const score_order<T, R>& order) {
   grid.tiles("take_scores", take_scores<T, R, true>{order});
   grid.sort(order.counts, {order.scores});
+}
+
+/// Sorts the items of long lists by relevance.
+template <class R>
+struct take_relevance {
+  sorted_arrays<typename falling_bits<R>::type> to;
+
+  template <class Team, class Compute, class T>
+  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                             const grid_tile& tile) const {
+    tile.for_own(team, [&](std::uint32_t i) {
+      to.keys[0][list.first + i] = falling_bits<R>::of(list.items.relevance(i));
+    });
+  }
+};
+template <class R, class Grid>
+void sort_by_relevance(const Grid& grid, const digit_counts& counts,
+                       const sorted_arrays<typename falling_bits<R>::type>& relevance) {
+  grid.tiles("take_relevance", take_relevance<R>{relevance});
+  grid.sort(counts, {relevance});
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

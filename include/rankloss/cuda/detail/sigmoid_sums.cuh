@@ -21,19 +21,6 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 template <class T>
 inline constexpr std::uint32_t longest_by_pairs = sizeof(T) == sizeof(float) ? 64 : 32;
 
-/// What states of scans over scores of type T consist of. Two floats take about ten instructions for an
-/// operation, a double the time of two on devices that are made for them, and that of 64 on others.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ % 100 == 0 && __CUDA_ARCH__ <= 1000
-template <class>
-using state_number = double;
-#else
-template <class T>
-using state_number = exact_number<T>;
-#endif
-static_assert(sizeof(state_number<float>) == sizeof(double) &&
-                  alignof(state_number<float>) == alignof(double),
-              "memory for states is the same on every device");
-
 /// Distances of scores in units of a temperature. Scores are halved first, so that no difference overflows.
 template <class T>
 struct pair_distance {

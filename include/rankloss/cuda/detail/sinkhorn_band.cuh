@@ -8,25 +8,28 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// Memory of a list that is scaled, [n] each, by position. E: the type of the entries.
 template <class E>
 struct sinkhorn_arrays {
-  E* gaps;          ///< for the band
-  double* rows;     ///< a
-  double* columns;  ///< c
-  double* next;     ///< c of the step that comes; then scratch
-  double* values;   ///< what the matrix is multiplied by
-  double* product;  ///< the matrix times that
-  double* weights;  ///< what is differentiated is the sum of weights times product; then scratch
-  double* more;     ///< unrolled: [steps][n] a before each step; implicit: [of_system][n] scratch
+  using exact = state_number<E>;
 
-  static constexpr std::size_t item_bytes = sizeof(E) + 6 * sizeof(double);
+  E* gaps;         ///< for the band
+  exact* rows;     ///< a
+  exact* columns;  ///< c
+  exact* next;     ///< c of the step that comes; then scratch
+  exact* values;   ///< what the matrix is multiplied by
+  exact* product;  ///< the matrix times that
+  exact* weights;  ///< what is differentiated is the sum of weights times product; then scratch
+  exact* more;     ///< unrolled: [steps][n] a before each step; implicit: [of_system][n] scratch
+
+  static constexpr std::size_t item_bytes = sizeof(E) + 6 * sizeof(exact);
 
   __device__ void swap_columns() {
-    double* const other = columns;
+    exact* const other = columns;
     columns = next;
     next = other;
   }
@@ -58,31 +61,33 @@ struct sinkhorn_options {
     return steps * sizeof(double);
   }
 
-  /// Returns body(arrays, scratch), with what is left of the scratch.
+  /// Returns body(arrays, scratch), with what is left of the scratch. `doubles`: the arithmetic is double for
+  /// scores of either type.
   template <class T, class Body>
   [[nodiscard]] __device__ double with_arrays(std::uint32_t n, team_scratch scratch, team_scratch kept,
-                                              Body body) const {
-    if (implicit != 0) {
-      sinkhorn_arrays<double> arrays = take<double>(n, kept);
-      arrays.more = kept.take<double>(of_system * n);
+                                              bool doubles, Body body) const {
+    if (implicit != 0 || doubles) {
+      sinkhorn_arrays<double> arrays = take<double>(n, implicit != 0 ? kept : scratch);
+      arrays.more = kept.take<double>((implicit != 0 ? of_system : steps) * n);
       return body(arrays, scratch);
     }
     sinkhorn_arrays<T> arrays = take<T>(n, scratch);
-    arrays.more = kept.take<double>(steps * n);
+    arrays.more = kept.take<state_number<T>>(steps * n);
     return body(arrays, scratch);
   }
 
  private:
   template <class E>
   [[nodiscard]] static __device__ sinkhorn_arrays<E> take(std::uint32_t n, team_scratch& from) {
+    using exact = typename sinkhorn_arrays<E>::exact;
     sinkhorn_arrays<E> taken{};
     taken.gaps = from.take<E>(n);
-    taken.rows = from.take<double>(n);
-    taken.columns = from.take<double>(n);
-    taken.next = from.take<double>(n);
-    taken.values = from.take<double>(n);
-    taken.product = from.take<double>(n);
-    taken.weights = from.take<double>(n);
+    taken.rows = from.take<exact>(n);
+    taken.columns = from.take<exact>(n);
+    taken.next = from.take<exact>(n);
+    taken.values = from.take<exact>(n);
+    taken.product = from.take<exact>(n);
+    taken.weights = from.take<exact>(n);
     return taken;
   }
 };
@@ -96,8 +101,14 @@ struct sinkhorn_options {
 ///     A_ij = a_i e_ij c_j,     c_j = 1 / sum_i a_i e_ij,  a_i = 1 / sum_j e_ij c_j      from c = 1
 ///
 /// A row's own entry e_ii is 1, so no sum vanishes.
+///
+/// Entries are of type E, and numbers of rows and columns state_number<E>: a derivative is a small difference of
+/// what the steps add to it, and has its digits only if all of that is computed from the same entries.
 template <class E>
 class sinkhorn_band {
+  using exact = typename sinkhorn_arrays<E>::exact;
+  using lane = decltype(leading(exact{}));
+
  public:
   /// Of arrays that are scaled, or are to be: by `steps` steps.
   __device__ sinkhorn_band(const neural_band<E>& band, const sinkhorn_arrays<E>& arrays, std::size_t steps,
@@ -118,13 +129,16 @@ class sinkhorn_band {
       }
       team.sync();
     };
-    for (std::uint32_t j = team.rank(); j < n; j += team.size()) own_.columns[j] = 1.0;
+    for (std::uint32_t j = team.rank(); j < n; j += team.size()) own_.columns[j] = number<exact>(1.0f);
     team.sync();
     scale_rows();
     while (steps_ < how.steps) {
-      double worst = 0.0;
-      for (std::uint32_t j = team.rank(); j < n; j += team.size()) worst = fmax(worst, scale_column(j));
-      if (steps_ > 0 && !(greatest(team, worst) > how.tolerance)) return;
+      lane worst{0};
+      for (std::uint32_t j = team.rank(); j < n; j += team.size()) {
+        const lane apart = scale_column(j);
+        worst = worst < apart ? apart : worst;
+      }
+      if (steps_ > 0 && !(static_cast<double>(greatest(team, worst)) > how.tolerance)) return;
       team.sync();
       own_.swap_columns();
       ++steps_;
@@ -134,27 +148,38 @@ class sinkhorn_band {
 
   /// Scales row i.
   __device__ void scale_row(std::uint32_t i) const {
-    own_.rows[i] = 1.0 / band_.row_sum(i, [&](std::uint32_t j) { return own_.columns[j]; });
+    const exact* const c = own_.columns;
+    own_.rows[i] = inverse(band_.row_sum(at(i), c[i], [c](std::int32_t j) { return c[j]; }));
   }
   /// Keeps it, before step k, for what goes back through the steps.
   __device__ void keep_row(std::uint32_t i, std::size_t k) const {
     own_.more[k * band_.size() + i] = own_.rows[i];
   }
   /// Finds what scales column j next. Returns how far its sum is from 1.
-  [[nodiscard]] __device__ double scale_column(std::uint32_t j) const {
-    const double sum = band_.column_sum(j, [&](std::uint32_t i) { return own_.rows[i]; });
-    own_.next[j] = 1.0 / sum;
-    return fabs(own_.columns[j] * sum - 1.0);
+  [[nodiscard]] __device__ lane scale_column(std::uint32_t j) const {
+    const exact* const a = own_.rows;
+    const exact sum = band_.column_sum(at(j), a[j], [a](std::int32_t i) { return a[i]; });
+    own_.next[j] = inverse(sum);
+    const lane excess = rounded(own_.columns[j] * sum - number<exact>(1.0f));
+    return excess < lane{0} ? -excess : excess;
   }
 
-  /// sum_j A_ij values_j
-  [[nodiscard]] __device__ double applied(std::uint32_t i) const {
-    return own_.rows[i] * band_.row_sum(i, [&](std::uint32_t j) { return own_.columns[j] * own_.values[j]; });
+  /// sum_j A_ij values_j: as what is written, and with all digits that a derivative needs.
+  [[nodiscard]] __device__ exact applied(std::uint32_t i) const {
+    const exact* const c = own_.columns;
+    return applied(i, [c](std::int32_t j, const exact& v, const exact& own) {
+      return leading(c[j]) * difference(v, own);
+    });
+  }
+  [[nodiscard]] __device__ exact product_of(std::uint32_t i) const {
+    const exact* const c = own_.columns;
+    return applied(i, [c](std::int32_t j, const exact& v, const exact& own) { return c[j] * (v - own); });
   }
   /// sum_i A_ij weights_i
-  [[nodiscard]] __device__ double applied_transposed(std::uint32_t j) const {
-    return own_.columns[j] *
-           band_.column_sum(j, [&](std::uint32_t i) { return own_.rows[i] * own_.weights[i]; });
+  [[nodiscard]] __device__ exact applied_transposed(std::uint32_t j) const {
+    const exact *const a = own_.rows, *const w = own_.weights;
+    const auto scaled = [=](std::int32_t i) { return leading(a[i]) * leading(w[i]); };
+    return own_.columns[j] * band_.column_sum(at(j), number<exact>(scaled(at(j))), scaled);
   }
   /// Calls emit(i, applied) for every row.
   template <class Team, class Emit>
@@ -171,10 +196,13 @@ class sinkhorn_band {
   /// values. Product and weights may be overwritten.
   template <class Team>
   __device__ void pull(const Team& team, double* sums, double* moments) const {
-    if (implicit_)
-      pull_at_fixed_point(team, sums, moments);
-    else
-      pull_steps(team, sums, moments);
+    if constexpr (std::is_same_v<E, double>) {
+      if (implicit_) {
+        pull_at_fixed_point(team, sums, moments);
+        return;
+      }
+    }
+    pull_steps(team, sums, moments);
   }
 
   // Back through the steps that were taken. A step back takes d(f) / d(A) first as the derivative of scaled
@@ -182,42 +210,73 @@ class sinkhorn_band {
   // takes away: they are those of the first rows, the softmax, alone. Moments come from all steps. `weights`
   // becomes the part of a row.
 
-  __device__ void start_back(std::uint32_t i) const { own_.weights[i] *= own_.rows[i]; }
+  __device__ void start_back(std::uint32_t i) const { own_.weights[i] = own_.weights[i] * own_.rows[i]; }
   /// Step k > 0 back: of all columns, and then of all rows.
   __device__ void pull_column(std::uint32_t j, std::size_t k, double* moments) const {
-    const double* const rows = before_step(k);
-    double of_column = rows[j], of_moment = 0.0, sum = slope(j, j, k), moment = 0.0;
-    band_.walk_column(j, [&](std::uint32_t i, double e) {
-      const double apart = band_.apart(i, j), entry = e * rows[i], x = e * slope(i, j, k);
-      of_column += entry;
-      of_moment = fma(entry, apart, of_moment);
-      sum += x;
-      moment = fma(x, apart, moment);
-    });
-    const double c = 1.0 / of_column, by_column = c * sum;
-    moments[j] = (k == steps_ ? 0.0 : moments[j]) + c * (moment - by_column * of_moment);
-    own_.next[j] = -c * by_column;
+    const exact *const rows = before_step(k), *const weights = own_.weights;
+    if (k == steps_)
+      moments[j] = pull_column(at(j), rows, last_slope(j));
+    else
+      moments[j] += pull_column(at(j), rows, [weights](std::int32_t i) { return weights[i]; });
   }
   __device__ void pull_row(std::uint32_t i, std::size_t k) const {
-    const double row = before_step(k)[i];
-    own_.weights[i] = -row * row * band_.row_sum(i, [&](std::uint32_t j) { return own_.next[j]; });
+    const exact row = before_step(k)[i];
+    const exact* const next = own_.next;
+    own_.weights[i] = row * (row * band_.row_sum(at(i), next[i], [next](std::int32_t j) { return next[j]; }));
   }
   /// And then the softmax.
   __device__ void pull_first(std::uint32_t j, double* sums, double* moments) const {
-    const auto own =
-        band_.column_moments(j, [&](std::uint32_t i, std::uint32_t at) { return slope(i, at, 0); });
-    sums[j] = own.sum;
-    moments[j] = (steps_ == 0 ? 0.0 : moments[j]) + own.moment;
+    if (steps_ == 0) {
+      const auto slope = last_slope(j);
+      const auto own = band_.column_moments(at(j), slope(at(j)), slope);
+      sums[j] = own.sum;
+      moments[j] = own.moment;
+    } else {
+      const exact* const weights = own_.weights;
+      const auto own =
+          band_.column_moments(at(j), weights[j], [weights](std::int32_t i) { return weights[i]; });
+      sums[j] = own.sum;
+      moments[j] += own.moment;
+    }
   }
 
  private:
+  [[nodiscard]] static __device__ std::int32_t at(std::uint32_t i) { return static_cast<std::int32_t>(i); }
   /// Rows before step k > 0.
-  [[nodiscard]] __device__ const double* before_step(std::size_t k) const {
+  [[nodiscard]] __device__ const exact* before_step(std::size_t k) const {
     return own_.more + (k - 1) * band_.size();
   }
-  /// d(f) / d(A_ij), relative to e_ij, before step k back.
-  [[nodiscard]] __device__ double slope(std::uint32_t i, std::uint32_t j, std::size_t k) const {
-    return k == steps_ ? own_.weights[i] * (own_.values[j] - own_.product[i]) : own_.weights[i];
+  /// d(f) / d(A_ij), relative to e_ij, before the last step back.
+  [[nodiscard]] __device__ auto last_slope(std::uint32_t j) const {
+    const exact *const weights = own_.weights, *const product = own_.product, own = own_.values[j];
+    return [=](std::int32_t i) { return weights[i] * (own - product[i]); };
+  }
+  template <class Term>
+  [[nodiscard]] __device__ exact applied(std::uint32_t i, Term term) const {
+    const exact* const v = own_.values;
+    const exact own = v[i];
+    const exact apart =
+        band_.row_sum(at(i), number<exact>(0.0f), [=](std::int32_t j) { return term(j, v[j], own); });
+    return multiply_add(own_.rows[i], apart, own);
+  }
+  /// Pulls column j of a step back; returns its moment.
+  template <class Slope>
+  [[nodiscard]] __device__ double pull_column(std::int32_t j, const exact* rows, Slope slope) const {
+    const exact none = number<exact>(0.0f);
+    band_sum<exact> of_column(rows[j]), of_moment(none), sum(slope(j)), moment(none);
+    band_.walk_column(
+        j,
+        [&](std::int32_t i, E apart, E e) {
+          const exact entry = product(e, rows[i]), x = product(e, slope(i));
+          of_column.add(E{1}, entry);
+          of_moment.add(apart, entry);
+          sum.add(E{1}, x);
+          moment.add(apart, x);
+        },
+        [] {});
+    const exact c = inverse(of_column.number()), by_column = c * sum.number();
+    own_.next[j] = c * by_column;
+    return exact_value(c * (moment.number() - by_column * of_moment.number()));
   }
 
   template <class Team>
@@ -264,17 +323,16 @@ class sinkhorn_band {
     // emit(j, (A' x)_j)
     const auto transposed = [&](auto x, auto emit) {
       team.sync();
-      band_.columns(
-          team, [&](std::uint32_t i) { return a[i] * x(i); },
-          [&](std::uint32_t j, double own) { emit(j, c[j] * own); });
+      const auto scaled = [&](std::int32_t i) { return a[i] * x(static_cast<std::uint32_t>(i)); };
+      for_own([&](std::uint32_t j) { emit(j, c[j] * band_.column_sum(at(j), scaled(at(j)), scaled)); });
       team.sync();
     };
     // image = M (A' x - minus), and by_column = c K^-1 (A' x - minus)
     const auto multiply = [&](auto x, auto minus) {
       transposed(x, [&](std::uint32_t j, double own) { by_column[j] = (own - minus(j)) * next[j]; });
-      band_.rows(
-          team, [&](std::uint32_t j) { return by_column[j]; },
-          [&](std::uint32_t i, double own) { image[i] = a[i] * own; });
+      for_own([&](std::uint32_t i) {
+        image[i] = a[i] * band_.row_sum(at(i), by_column[i], [&](std::int32_t j) { return by_column[j]; });
+      });
     };
     const auto u = [&](std::uint32_t i) { return own_.weights[i] * own_.product[i]; };
     const auto v = [&](std::uint32_t j) { return constant[j]; };
@@ -313,16 +371,14 @@ class sinkhorn_band {
     multiply([&](std::uint32_t i) { return solution[i]; }, v);
     for_own([&](std::uint32_t i) { solution[i] = u(i) + image[i]; });
     team.sync();
-    band_.column_moments(
-        team,
-        [&](std::uint32_t i, std::uint32_t j) {
-          const double slope = fma(own_.weights[i], own_.values[j], -solution[i]);
-          return a[i] * fma(c[j], slope, by_column[j]);
-        },
-        [&](std::uint32_t j, const auto& own) {
-          sums[j] = own.sum;
-          moments[j] = own.moment;
-        });
+    for_own([&](std::uint32_t j) {
+      const auto slope = [&](std::int32_t i) {
+        return a[i] * fma(c[j], fma(own_.weights[i], own_.values[j], -solution[i]), by_column[j]);
+      };
+      const auto own = band_.column_moments(at(j), slope(at(j)), slope);
+      sums[j] = own.sum;
+      moments[j] = own.moment;
+    });
   }
 
   neural_band<E> band_;

@@ -23,9 +23,8 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 template <class T, class R>
 struct sinkhorn_steps {
   score_order<T, R> order;
-  double* gaps;                                                ///< [items] of the type of the entries
-  double *rows, *columns, *next, *values, *product, *weights;  ///< [items] those of sinkhorn_arrays
-  double* worst;                                               ///< [parts] how far a column sum is from 1
+  double *gaps, *rows, *columns, *next, *values, *product, *weights;  ///< [items] memory of sinkhorn_arrays
+  double* worst;         ///< [parts] how far a column sum is from 1
   std::uint64_t* taken;  ///< [lists] steps that scale the list: all, until it is found that fewer do
   neural_slopes<T, R> slopes;
 
@@ -54,10 +53,10 @@ struct sinkhorn_steps {
   /// Scales the lists, which `order` has sorted. `differentiated`: whether `pull` is called.
   template <class E, class Grid>
   void scale(const Grid& grid, const sinkhorn_options& how, bool differentiated) const {
-    const of_entries<E> of{*this, how, grid.kept()};
+    const auto of = arrays_of<E>(grid, how);
     const bool keeps = differentiated && how.implicit == 0;
     grid.tiles("sinkhorn: fill_gaps",
-               fill_gaps<E, sorted_scores<T, R>>{1.0 / how.temperature, {order}, of.gaps()});
+               fill_gaps<E, sorted_scores<T, R>>{1.0 / how.temperature, {order}, of.arrays().gaps});
     grid.tiles("sinkhorn: start", start<E>{of});
     grid.rows("sinkhorn: scale_rows", scale_rows<E>{of, 0, keeps && how.steps > 0});
     for (std::size_t k = 0; k < how.steps; ++k) {
@@ -70,17 +69,22 @@ struct sinkhorn_steps {
   /// column of it times `weights`.
   template <class E, class Grid, class Emit>
   void apply(const Grid& grid, const sinkhorn_options& how, const Emit& emit) const {
-    grid.rows("sinkhorn: apply", apply_rows<E, Emit>{{*this, how, grid.kept()}, emit});
+    grid.rows("sinkhorn: apply", apply_rows<E, Emit>{arrays_of<E>(grid, how), emit});
+  }
+  /// Keeps the rows as `product`.
+  template <class E, class Grid>
+  void find_product(const Grid& grid, const sinkhorn_options& how) const {
+    grid.rows("sinkhorn: find_product", keep_product<E>{arrays_of<E>(grid, how)});
   }
   template <class E, class Grid, class Emit>
   void apply_transposed(const Grid& grid, const sinkhorn_options& how, const Emit& emit) const {
-    grid.rows("sinkhorn: apply_transposed", apply_columns<E, Emit>{{*this, how, grid.kept()}, emit});
+    grid.rows("sinkhorn: apply_transposed", apply_columns<E, Emit>{arrays_of<E>(grid, how), emit});
   }
   /// Calls emit(list, i, slope) on the device for each item: the gradient by the scores of the sum of
   /// `weights` times `product`. Both are overwritten.
   template <class E, class Grid, class Emit>
   void pull(const Grid& grid, const sinkhorn_options& how, const Emit& emit) const {
-    const of_entries<E> of{*this, how, grid.kept()};
+    const auto of = arrays_of<E>(grid, how);
     if (how.implicit != 0) {
       grid.lists("sinkhorn: pull_at_fixed_point", pull_at_fixed_point<E>{of});
     } else {
@@ -96,25 +100,47 @@ struct sinkhorn_steps {
 
   /// What the steps are given.
   template <class E>
+  struct of_entries;
+  template <class E, class Grid>
+  [[nodiscard]] of_entries<E> arrays_of(const Grid& grid, const sinkhorn_options& how) const {
+    return {*this, how, grid.kept()};
+  }
+  template <class E>
   struct of_entries {
     sinkhorn_steps steps;
     sinkhorn_options how;
     kept_memory kept;
 
-    [[nodiscard]] E* gaps() const { return reinterpret_cast<E*>(steps.gaps); }
+    /// The arrays of all lists, and those of one.
+    [[nodiscard]] RANKLOSS_HOST_DEVICE sinkhorn_arrays<E> arrays() const {
+      using exact = typename sinkhorn_arrays<E>::exact;
+      const auto of = [](double* memory) { return reinterpret_cast<exact*>(memory); };
+      return {reinterpret_cast<E*>(steps.gaps),
+              of(steps.rows),
+              of(steps.columns),
+              of(steps.next),
+              of(steps.values),
+              of(steps.product),
+              of(steps.weights),
+              nullptr};
+    }
+    [[nodiscard]] __device__ sinkhorn_arrays<E> arrays(const grid_list<T, R>& list) const {
+      sinkhorn_arrays<E> own = arrays();
+      own.gaps += list.first;
+      own.rows += list.first;
+      own.columns += list.first;
+      own.next += list.first;
+      own.values += list.first;
+      own.product += list.first;
+      own.weights += list.first;
+      own.more = reinterpret_cast<state_number<E>*>(kept.of(list));
+      return own;
+    }
     /// A list with what scales it before step k.
     [[nodiscard]] __device__ sinkhorn_band<E> before(const grid_list<T, R>& list, std::size_t k) const {
-      const std::size_t at = list.first;
-      sinkhorn_arrays<E> arrays{reinterpret_cast<E*>(steps.gaps) + at,
-                                steps.rows + at,
-                                steps.columns + at,
-                                steps.next + at,
-                                steps.values + at,
-                                steps.product + at,
-                                steps.weights + at,
-                                reinterpret_cast<double*>(kept.of(list))};
-      if (k % 2 > 0) arrays.swap_columns();
-      return {neural_band<E>(arrays.gaps, list.size()), arrays, steps.taken[list.at], how.implicit != 0};
+      sinkhorn_arrays<E> own = arrays(list);
+      if (k % 2 > 0) own.swap_columns();
+      return {neural_band<E>(own.gaps, list.size()), own, steps.taken[list.at], how.implicit != 0};
     }
     /// Behind all steps.
     [[nodiscard]] __device__ sinkhorn_band<E> scaled(const grid_list<T, R>& list) const {
@@ -132,7 +158,8 @@ struct sinkhorn_steps {
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      tile.for_own(team, [&](std::uint32_t p) { of.steps.columns[list.first + p] = 1.0; });
+      tile.for_own(team,
+                   [&](std::uint32_t p) { of.arrays(list).columns[p] = number<state_number<E>>(1.0f); });
       if (tile.index == 0 && team.rank() == 0) of.steps.taken[list.at] = of.how.steps;
     }
   };
@@ -167,10 +194,13 @@ struct sinkhorn_steps {
                                const grid_tile& part) const {
       if (!of.takes(list, k + 1)) return;
       const auto matrix = of.before(list, k);
-      double own = 0.0;
-      part.for_own(team, [&](std::uint32_t j) { own = fmax(own, matrix.scale_column(j)); });
+      decltype(matrix.scale_column(0)) own{0};
+      part.for_own(team, [&](std::uint32_t j) {
+        const auto apart = matrix.scale_column(j);
+        own = own < apart ? apart : own;
+      });
       own = greatest(team, own);
-      if (team.rank() == 0) of.steps.worst[list.part() + part.index] = own;
+      if (team.rank() == 0) of.steps.worst[list.part() + part.index] = static_cast<double>(own);
     }
   };
 
@@ -191,6 +221,18 @@ struct sinkhorn_steps {
     }
   };
 
+  template <class E>
+  struct keep_product {
+    of_entries<E> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& part) const {
+      const auto matrix = of.scaled(list);
+      auto* const product = of.arrays(list).product;
+      part.for_own(team, [&](std::uint32_t i) { product[i] = matrix.product_of(i); });
+    }
+  };
   template <class E, class Emit>
   struct apply_rows {
     of_entries<E> of;
@@ -200,7 +242,7 @@ struct sinkhorn_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& part) const {
       const auto matrix = of.scaled(list);
-      part.for_own(team, [&](std::uint32_t i) { emit(list, i, matrix.applied(i)); });
+      part.for_own(team, [&](std::uint32_t i) { emit(list, i, exact_value(matrix.applied(i))); });
     }
   };
   template <class E, class Emit>
@@ -212,7 +254,7 @@ struct sinkhorn_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& part) const {
       const auto matrix = of.scaled(list);
-      part.for_own(team, [&](std::uint32_t j) { emit(list, j, matrix.applied_transposed(j)); });
+      part.for_own(team, [&](std::uint32_t j) { emit(list, j, exact_value(matrix.applied_transposed(j))); });
     }
   };
 

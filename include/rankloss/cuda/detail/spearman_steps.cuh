@@ -3,6 +3,7 @@
 
 #include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/rank_steps.cuh>
+#include <rankloss/cuda/detail/score_steps.cuh>
 #include <rankloss/cuda/detail/segmented_sort.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/detail/tile_scan.cuh>
@@ -50,8 +51,7 @@ struct spearman_steps {
   template <class Grid, class T, class R>
   static void run(const Grid& grid, const arrays<T, R>& of) {
     const auto& on = grid.compute().ranks;
-    grid.tiles("soft_spearman: take_relevance", take_relevance<T, R>{of});
-    grid.sort(of.ranks.order.counts, {of.relevance});
+    sort_by_relevance<R>(grid, of.ranks.order.counts, of.relevance);
     of.ranks.prepare(grid, on);
     of.ranks.values(grid, on, to_array{of.a});
     grid.tiles("soft_spearman: unite_scores", unite_scores<T, R>{of.ranks.order, of.a});
@@ -63,19 +63,6 @@ struct spearman_steps {
     grid.tiles("soft_spearman: find_slopes", find_slopes<T, R>{of});
     of.ranks.pull(grid, on, of.units.measure(grid, numbers_of_items<double>{of.b}), of.units.undo(to_sink{}));
   }
-
-  template <class T, class R>
-  struct take_relevance {
-    arrays<T, R> of;
-
-    template <class Team, class Compute>
-    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
-                               const grid_tile& tile) const {
-      tile.for_own(team, [&](std::uint32_t i) {
-        of.relevance.keys[0][list.first + i] = falling_bits<R>::of(list.items.relevance(i));
-      });
-    }
-  };
 
   /// The mean rank of the items of equal relevance; and the sums of both sides.
   template <class T, class R>
