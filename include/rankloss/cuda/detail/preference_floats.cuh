@@ -22,11 +22,6 @@ struct near_pair_term {
   float curvature;  ///< by either reward
 };
 
-/// 1 / x
-[[nodiscard]] __device__ inline two_floats inverse_of(const two_floats& x) {
-  const float near = near_quotient(1.0f, x.high);
-  return {near, near * (fmaf(-near, x.high, 1.0f) - near * x.low)};
-}
 /// 1 - exp(-x) for x >= 0, given exp(-x).
 [[nodiscard]] __device__ inline two_floats one_less(const two_floats& x, const two_floats& exponential) {
   if (x.high >= 0.1f) return normalised(two_floats{1.0f, 0.0f} - exponential);
@@ -109,7 +104,7 @@ struct near_form<bradley_terry> {
     two_floats z;
     if (!takes_floats || !lead(preferred, other, margin, z)) return false;
     const two_floats a = magnitude(z), small = exp_below(a);
-    const two_floats near_one = inverse_of(two_floats{1.0f, 0.0f} + small), near_zero = small * near_one;
+    const two_floats near_one = inverse(two_floats{1.0f, 0.0f} + small), near_zero = small * near_one;
     const bool wins = z.high >= 0.0f;
     const two_floats wrong = chosen(wins, near_zero, near_one);
     two_floats value{log1pf(rounded(small)), 0.0f}, pull = -wrong;
@@ -195,7 +190,7 @@ struct near_form<rao_kupper> {
     const two_floats a = magnitude(z), apart = normalised(a - eta), one{1.0f, 0.0f};
     const bool leads = apart.high >= 0.0f;
     const two_floats near = exp_below(magnitude(apart)), far = exp_below(a + eta);
-    const two_floats by_near = inverse_of(one + near), by_far = inverse_of(one + far);
+    const two_floats by_near = inverse(one + near), by_far = inverse(one + far);
     const two_floats ahead = chosen(leads, by_near, near * by_near), behind = far * by_far;
     const two_floats logs{log1pf(rounded(near)) + log1pf(rounded(far)), 0.0f};
     const two_floats distance = chosen(leads, apart, {0.0f, 0.0f});
@@ -258,7 +253,7 @@ struct near_form<davidson> {
       const two_floats small = exp_below(magnitude(ties));
       lost = exp_below(distance);
       const two_floats first = chosen(ties_lead, small, one), last = lost * first, rest = last + small;
-      const two_floats share = inverse_of(one + rest);
+      const two_floats share = inverse(one + rest);
       log_sum = {log1pf(rounded(rest)), 0.0f};
       ahead = first * share;
       behind = last * share;
