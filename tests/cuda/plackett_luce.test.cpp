@@ -443,6 +443,8 @@ TEST_CASE("cuda: plackett_luce refuses bad pairs") {
   refuses(few, 5, 8, 11, "pairs: list 2 has a cycle of 3 items through item 7, expected none");
   CHECK_THROWS_WITH(partial_order::from_pairs(in.offsets, few.preferred, few.other),
                     "rankloss: pairs: list 2 has the cycle 7 > 8 > 9 > 7, expected none");
+  few = {{6, 7, 8, 9, 10}, {7, 8, 9, 10, 6}};
+  refuses(few, 0, 6, 7, "pairs: list 2 has a cycle of 5 items through item 6, expected none");
   few = {{100, 99, 200, 98}, {99, 98, 100, 200}};
   for (std::int64_t i = 201; i < 318; ++i) few.preferred.push_back(99), few.other.push_back(i);
   refuses(few, 0, 100, 99, "pairs: list 3 has a cycle of 4 items through item 98, expected none");

@@ -120,7 +120,7 @@ struct plackett_luce_engine {
                                                .faults = ctx.faults()};
     const pairs_check check = pairs.sort(places, memory, ctx);
     const scratch_behind rest(ctx, pairs.scratch_bytes());
-    of_order_pairs::run({.temperature = loss.temperature, .check = check, .words = order_pair_words}, lists,
+    of_order_pairs::run({.temperature = loss.temperature, .check = check, .words = pair_order_words}, lists,
                         out, ctx);
   }
 

@@ -78,8 +78,8 @@ struct order_ends {
 };
 
 /// What is told of the pairs, in the order in which they are looked at.
-enum class order_pair_field : unsigned { preferred, other, same_item, other_list, cycle };
-inline constexpr const char* order_pair_words[] = {
+enum class pair_order_field : unsigned { preferred, other, same_item, other_list, cycle };
+inline constexpr const char* pair_order_words[] = {
     "preferred: $w at pair $i, expected an item from 0 to below $o (the number of items)",
     "other: $w at pair $i, expected an item from 0 to below $o (the number of items)",
     "other: $w at pair $i, expected an item other than the preferred one",
@@ -98,27 +98,27 @@ struct pairs_check {
   std::uint32_t* count;  ///< [lists] how many these are; the greatest number where nothing was looked at
 
   [[nodiscard]] __device__ fault_word fault(std::size_t k) const {
-    const auto of = [k](order_pair_field field) { return fault_of_field(static_cast<unsigned>(field), k); };
+    const auto of = [k](pair_order_field field) { return fault_of_field(static_cast<unsigned>(field), k); };
     const auto items = static_cast<std::int64_t>(lists.items);
     const std::int64_t p = preferred[k], o = other[k];
-    if (p < 0 || p >= items) return of(order_pair_field::preferred);
-    if (o < 0 || o >= items) return of(order_pair_field::other);
-    if (p == o) return of(order_pair_field::same_item);
+    if (p < 0 || p >= items) return of(pair_order_field::preferred);
+    if (o < 0 || o >= items) return of(pair_order_field::other);
+    if (p == o) return of(pair_order_field::same_item);
     // Where offsets are bad this is no list, and the fault is that of the offsets.
     const std::size_t l = lists.of_item(static_cast<std::size_t>(p)), i = static_cast<std::size_t>(o);
-    return i >= lists.first(l) && i < lists.first(l + 1) ? no_fault : of(order_pair_field::other_list);
+    return i >= lists.first(l) && i < lists.first(l + 1) ? no_fault : of(pair_order_field::other_list);
   }
   __device__ void describe(fault_word word, fault_record& record) const {
     const std::size_t k = item_of(word);
-    const auto field = static_cast<order_pair_field>(field_of(word));
+    const auto field = static_cast<pair_order_field>(field_of(word));
     record.other = static_cast<std::int64_t>(lists.items);
-    if (field == order_pair_field::cycle) {
+    if (field == pair_order_field::cycle) {
       record.list = k;
       describe_cycle(k, record);
       return;
     }
-    record.whole = field == order_pair_field::preferred ? preferred[k] : other[k];
-    if (field == order_pair_field::other_list)
+    record.whole = field == pair_order_field::preferred ? preferred[k] : other[k];
+    if (field == pair_order_field::other_list)
       record.list = lists.of_item(static_cast<std::size_t>(preferred[k]));
   }
 
@@ -211,7 +211,7 @@ __global__ void __launch_bounds__(term_threads) find_cycles(const Check check, f
   if (l >= check.lists.count() || check.count[l] == ~std::uint32_t{0}) return;
   if (check.count[l] < check.lists.size(l))
     atomicMin(reinterpret_cast<unsigned long long*>(&faults->places),
-              fault_of_field(static_cast<unsigned>(order_pair_field::cycle), l));
+              fault_of_field(static_cast<unsigned>(pair_order_field::cycle), l));
 }
 
 /// What is told of where lists lie, before their pairs are looked at.
