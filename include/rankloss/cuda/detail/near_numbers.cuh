@@ -20,8 +20,8 @@ struct alignas(8) two_floats {
 template <class S>
 using exact_number = std::conditional_t<sizeof(S) == sizeof(float), two_floats, double>;
 
-/// What long sums over scores of type T consist of. Two floats take about ten instructions for an operation, a
-/// double the time of two on devices that are made for them, and that of 64 on others.
+/// What long sums over scores of type T consist of. Two floats take about ten instructions for an operation,
+/// a double the time of two on devices that are made for them, and that of 64 on others.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ % 100 == 0 && __CUDA_ARCH__ <= 1000
 template <class>
 using state_number = double;

@@ -10,8 +10,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// A sum of products with numbers of type N, double or two_floats. That of two floats is exact to some 2^-44 of
-/// the largest of its products.
+/// A sum of products with numbers of type N, double or two_floats. That of two floats is exact to some 2^-44
+/// of the largest of its products.
 template <class N>
 class band_sum;
 template <>
@@ -92,8 +92,8 @@ class chunked_sum<float> {
 /// column by itself, and entries are computed where they are needed. So sums have one order, whatever the
 /// team.
 ///
-/// Entries are of type E, that of the scores. Floats reach further here than on the CPU, since the small entries
-/// are what is left of the derivative where scores are far apart.
+/// Entries are of type E, that of the scores. Floats reach further here than on the CPU, since the small
+/// entries are what is left of the derivative where scores are far apart.
 template <class E>
 class neural_band {
  public:
@@ -133,8 +133,8 @@ class neural_band {
     walk_side(behind{});
     walk_side(before{});
   }
-  /// Calls body(i, i - j, e_ij) for the entries of column j but the diagonal, and fold(). With each row further
-  /// away the weights of all gaps so far grow by 2, and the new gap has weight 1.
+  /// Calls body(i, i - j, e_ij) for the entries of column j but the diagonal, and fold(). With each row
+  /// further away the weights of all gaps so far grow by 2, and the new gap has weight 1.
   template <class Body, class Fold>
   __device__ void walk_column(std::int32_t j, Body body, Fold fold) const {
     const auto walk_side = [&](auto side) {
@@ -223,8 +223,8 @@ class neural_band {
   using behind = std::integral_constant<std::int32_t, 1>;
   using before = std::integral_constant<std::int32_t, -1>;
 
-  /// Walks from the diagonal entry at k to one side, 1 or -1: calls reach_next(gap, number), which returns the
-  /// logit of the next entry, and body(index, number) for it; the numbers are first, first + step, ...
+  /// Walks from the diagonal entry at k to one side, 1 or -1: calls reach_next(gap, number), which returns
+  /// the logit of the next entry, and body(index, number) for it; the numbers are first, first + step, ...
   template <std::int32_t side, class Next, class Body, class Fold>
   __device__ void walk(std::int32_t k, E first, E step, Next reach_next, Body body, Fold fold) const {
     const std::int32_t most = side > 0 ? n_ - 1 - k : k;

@@ -14,8 +14,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// The unit of the gains of a list by its ideal DCG: with it nothing leaves the range of floats that matters to
-/// a gradient.
+/// The unit of the gains of a list by its ideal DCG: with it nothing leaves the range of floats that matters
+/// to a gradient.
 [[nodiscard]] __device__ inline double unit_of_gains(double best) { return unit_of(best) * 0x1p60; }
 
 /// neural_ndcg of long lists, over the grid: gains and scores sorted, and the steps of the scaled matrix.

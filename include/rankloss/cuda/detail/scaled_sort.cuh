@@ -20,8 +20,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// The unit of the numbers that a sort is multiplied with, in lanes of E. Of floats the largest is near 2^50, so
-/// that nothing leaves their range, not even where two such numbers are multiplied.
+/// The unit of the numbers that a sort is multiplied with, in lanes of E. Of floats the largest is near 2^50,
+/// so that nothing leaves their range, not even where two such numbers are multiplied.
 template <class E>
 struct sort_units {
   double unit;

@@ -102,8 +102,8 @@ struct sinkhorn_options {
 ///
 /// A row's own entry e_ii is 1, so no sum vanishes.
 ///
-/// Entries are of type E, and numbers of rows and columns state_number<E>: a derivative is a small difference of
-/// what the steps add to it, and has its digits only if all of that is computed from the same entries.
+/// Entries are of type E, and numbers of rows and columns state_number<E>: a derivative is a small difference
+/// of what the steps add to it, and has its digits only if all of that is computed from the same entries.
 template <class E>
 class sinkhorn_band {
   using exact = typename sinkhorn_arrays<E>::exact;
