@@ -87,7 +87,6 @@ struct embeddings {
   std::int32_t component;   // float, double, half, bfloat16
   std::int32_t without_diagonal;
   std::int32_t extra_columns;
-  std::int32_t one_side;  // no column_embeddings
   std::int32_t has_temperature;
   std::int32_t has_bias;
 };
@@ -140,23 +139,24 @@ void run(const Loss& loss, const embeddings& c, Context& context) {
   const auto vectors = [&](const void* data, std::int64_t count) {
     return optional(static_cast<const Component*>(data), count * c.dimension);
   };
-  const place::embedding_batch<T> batch{.row_embeddings = vectors(c.row_embeddings, c.rows),
-                                        .column_embeddings = vectors(c.column_embeddings, c.columns),
-                                        .rows = static_cast<std::size_t>(c.rows),
-                                        .columns = c.one_side != 0 ? 0 : static_cast<std::size_t>(c.columns),
-                                        .dimension = static_cast<std::size_t>(c.dimension),
-                                        .similarity = static_cast<rankloss::similarity>(c.similarity),
-                                        .matches = optional(c.matches, c.rows * c.columns),
-                                        .row_classes = optional(c.row_classes, c.rows),
-                                        .column_classes = optional(c.column_classes, c.columns),
-                                        .mask = optional(c.mask, c.rows * c.columns),
-                                        .without_diagonal = c.without_diagonal != 0,
-                                        .extra_columns = c.extra_columns != 0,
-                                        .row_ids = optional(c.row_ids, c.rows),
-                                        .column_ids = optional(c.column_ids, c.columns),
-                                        .row_weights = optional(c.row_weights, c.rows),
-                                        .column_weights = optional(c.column_weights, c.columns),
-                                        .reduction = static_cast<rankloss::reduction>(c.reduction)};
+  const place::embedding_batch<T> batch{
+      .row_embeddings = vectors(c.row_embeddings, c.rows),
+      .column_embeddings = vectors(c.column_embeddings, c.columns),
+      .rows = static_cast<std::size_t>(c.rows),
+      .columns = c.column_embeddings == nullptr ? 0 : static_cast<std::size_t>(c.columns),
+      .dimension = static_cast<std::size_t>(c.dimension),
+      .similarity = static_cast<rankloss::similarity>(c.similarity),
+      .matches = optional(c.matches, c.rows * c.columns),
+      .row_classes = optional(c.row_classes, c.rows),
+      .column_classes = optional(c.column_classes, c.columns),
+      .mask = optional(c.mask, c.rows * c.columns),
+      .without_diagonal = c.without_diagonal != 0,
+      .extra_columns = c.extra_columns != 0,
+      .row_ids = optional(c.row_ids, c.rows),
+      .column_ids = optional(c.column_ids, c.columns),
+      .row_weights = optional(c.row_weights, c.rows),
+      .column_weights = optional(c.column_weights, c.columns),
+      .reduction = static_cast<rankloss::reduction>(c.reduction)};
   const auto dx = optional(static_cast<T*>(c.row_gradient), c.rows * c.dimension);
   const auto dy = optional(static_cast<T*>(c.column_gradient), c.columns * c.dimension);
 #if defined(__CUDACC__)

@@ -45,8 +45,8 @@ class Embeddings(ctypes.Structure):
                                                 "temperature_gradient", "bias_gradient")),
                 *((name, _real) for name in ("temperature", "bias")),
                 *((name, _whole) for name in ("rows", "columns", "dimension")),
-                *((name, _choice) for name in ("reduction", "similarity", "component", "without_diagonal", "extra_columns", "one_side",
-                                               "has_temperature", "has_bias"))]
+                *((name, _choice) for name in ("reduction", "similarity", "component", "without_diagonal", "extra_columns", "has_temperature",
+                                               "has_bias"))]
 
 
 CALLS = {"lists": Lists, "embeddings": Embeddings}

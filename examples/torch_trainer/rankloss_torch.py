@@ -259,6 +259,8 @@ class EmbeddingLoss(_Loss):
             raise TypeError(f"x: {x.dtype} of shape {tuple(x.shape)}, expected [rows, dimension] of real numbers")
         if y is not None and (_input("y", y, x).dtype != x.dtype or y.dim() != 2 or y.shape[1] != x.shape[1]):
             raise ValueError(f"y: {y.dtype} of shape {tuple(y.shape)}, expected {x.dtype} of [columns, {x.shape[1]}], as x is")
+        if y is not None and len(y) == 0:
+            raise ValueError("y: no columns, expected at least one")
         rows, dimension = x.shape
         columns = rows if y is None else y.shape[0]
         xs, ys = _contiguous("x", x, x.dtype), None if y is None else _contiguous("y", y, x.dtype)
@@ -289,7 +291,7 @@ class EmbeddingLoss(_Loss):
             value = torch.zeros((), dtype=torch.float64, device=xs.device)
             dx, dy = wanted(x, xs.shape, real), wanted(y, (columns, dimension), real)
             by_scalar = {name: wanted(scalar, (), torch.float64) for name, scalar in scalars.items()}
-            call = compiled.Embeddings(row_embeddings=xs.data_ptr(), column_embeddings=_address(ys), one_side=y is None, value=value.data_ptr(),
+            call = compiled.Embeddings(row_embeddings=xs.data_ptr(), column_embeddings=_address(ys), value=value.data_ptr(),
                                        row_gradient=_address(dx), column_gradient=_address(dy), rows=rows, columns=columns, dimension=dimension,
                                        reduction=reduction, similarity=similarity, component=COMPONENTS[x.dtype],
                                        without_diagonal=bool(without_diagonal), extra_columns=bool(extra_columns),
