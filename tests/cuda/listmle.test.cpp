@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/listmle.hpp>
 
+#include "cuda/support/draw_checks.hpp"
 #include "cuda/support/list_checks.hpp"
 
 #include <catch2/catch.hpp>
@@ -120,36 +121,11 @@ TEST_CASE("cuda: listmle of floats in an order that is nearly certain") {
       }
       INFO("gap " << gap << ", " << length << " items");
       const listmle loss{.cutoff = 5};
-      cuda_support::agrees(loss, in, ctx, {.hessian = false});
-      const double value = cuda_support::on_host(loss, in).value;  // next to nothing
-      CHECK(std::abs(cuda_support::on_device(loss, in, ctx).value - value) < 2e-6 * value);
+      cuda_support::agrees_where_the_order_is_certain(loss, in, ctx);
     }
 }
-TEST_CASE("cuda: listmle of floats that differ by less than digits of their distance from another") {
-  const cuda_support::stream own;
-  rankloss::cuda::context ctx(own);
-  const cuda_support::host_lists<float, int> in{.scores = {100.0f, 3.7e-6f, 3.9e-6f}, .relevance = {2, 1, 0}};
-  for (const double t : {1.0, 0.9}) cuda_support::agrees(listmle{.temperature = t}, in, ctx);
-}
-TEST_CASE("cuda: listmle of floats of which the heavy one is certain and light ones are not") {
-  const cuda_support::stream own;
-  rankloss::cuda::context ctx(own);
-  for (const double light : {1.0, 1e-10, 6.9e-16}) {
-    INFO("light weight " << light);
-    const cuda_support::host_lists<float, int> in{.scores = {119.2f, 0.1f, 0.0f, 0.2f, -0.4f},
-                                                  .relevance = {3, 1, 2, 0, 0},
-                                                  .item_weights = {1e30, light, light, light, light}};
-    cuda_support::agrees(listmle{}, in, ctx, {.hessian = false});
-  }
-  // 1 - p is less than floats are, and not what doubles have of p.
-  const auto slopes = cuda_support::on_device(
-      listmle{},
-      cuda_support::host_lists<float, int>{
-          .scores = {119.0f, 0.0f}, .relevance = {1, 0}, .item_weights = {1e30, 1e30}},
-      ctx, {.hessian = false});
-  const double slope = 1e30 * std::exp(-119.0);
-  CHECK(std::abs(static_cast<double>(slopes.gradient[1]) - slope) < 2e-6 * slope);
-  CHECK(slopes.gradient[0] == -slopes.gradient[1]);
+TEST_CASE("cuda: listmle of floats of which some are drawn for certain") {
+  cuda_support::agrees_where_draws_are_certain<listmle>();
 }
 TEST_CASE("cuda: listmle of floats with relevance of 64 bits") {
   const cuda_support::stream own;

@@ -2,13 +2,13 @@
 #include <rankloss/pointwise.hpp>
 
 #include "cuda/support/list_checks.hpp"
+#include "cuda/support/odd_numbers.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <random>
 #include <vector>
 
 namespace cuda_pointwise_test {
@@ -68,23 +68,20 @@ TEST_CASE("cuda: pointwise of odd floats") {
   const cuda_support::stream own;
   cuda::context ctx(own);
   const std::vector<double> thresholds{-3.0, -1e-3, 1e-3, 0.1, 40.0};
-  std::mt19937 random(5);
-  const auto any = [&](double from, double to) {
-    return std::uniform_real_distribution<double>(from, to)(random);
-  };
+  cuda_support::odd_numbers random(5);
   // Scores of one size in each list, which are near their relevance in every other one; and relevance of
   // fractions.
   cuda_support::host_lists<float, float> in;
   in.offsets = {0};
   for (int l = 0; l < 300; ++l) {
-    const double spread = std::pow(10.0, any(-6.0, 12.0));
+    const double spread = std::pow(10.0, random.any(-6.0, 12.0));
     const int n = 1 + static_cast<int>(random() % 6);
     for (int i = 0; i < n; ++i) {
-      const double y = l % 3 == 0 ? any(0.0, 1.0) : static_cast<double>(random() % 6);
+      const double y = l % 3 == 0 ? random.any(0.0, 1.0) : static_cast<double>(random() % 6);
       const double near = l % 3 == 0 ? std::log(y / (1.0 - y)) : y == 0.0 ? -8.0 : y;
       in.relevance.push_back(static_cast<float>(y));
-      in.scores.push_back(
-          static_cast<float>(l % 2 == 0 ? near + 1e-6 * any(-spread, spread) : any(-spread, spread)));
+      in.scores.push_back(static_cast<float>(l % 2 == 0 ? near + 1e-6 * random.any(-spread, spread)
+                                                        : random.any(-spread, spread)));
     }
     in.offsets.push_back(static_cast<std::int64_t>(in.scores.size()));
   }
@@ -100,7 +97,7 @@ TEST_CASE("cuda: pointwise of odd floats") {
   };
   with(item_reduction::mean);
   for (std::size_t i = 0; i < in.scores.size(); ++i)
-    in.item_weights.push_back(i % 4 == 0 ? 0.0 : std::pow(10.0, any(-30.0, i % 2 == 0 ? 20.0 : 3.0)));
+    in.item_weights.push_back(i % 4 == 0 ? 0.0 : std::pow(10.0, random.any(-30.0, i % 2 == 0 ? 20.0 : 3.0)));
   with(item_reduction::mean);
   with(item_reduction::sum);
 }

@@ -5,6 +5,7 @@
 
 #include "cuda/ppo.hpp"
 #include "cuda/support/list_checks.hpp"
+#include "cuda/support/odd_numbers.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -272,36 +273,31 @@ TEST_CASE("cuda ppo: weights and numbers of any size, and no step that counts") 
 TEST_CASE("cuda ppo: floats of any kind, a few steps at a time") {
   const cuda_support::stream own;
   context ctx(own);
-  std::mt19937 random(12);
-  const auto any = [&](double from, double to) {
-    return std::uniform_real_distribution<double>(from, to)(random);
-  };
-  const auto sized = [&](double from, double to) {
-    return std::pow(10.0, any(from, to)) * (random() % 2 == 0 ? -1.0 : 1.0);
-  };
+  cuda_support::odd_numbers random(12);
   for (int k = 0; k < 400; ++k) {
     host_steps<float> in;
-    const double log_size = any(-9.0, 3.0), advantage_size = any(-30.0, 30.0),
-                 about = sized(-3.0, k % 9 == 0 ? 6.0 : 1.0);
+    const double log_size = random.any(-9.0, 3.0), advantage_size = random.any(-30.0, 30.0),
+                 about = random.sized(-3.0, k % 9 == 0 ? 6.0 : 1.0);
     const std::size_t n = 1 + random() % 3;
     for (std::size_t i = 0; i < n; ++i) {
-      const double off = sized(log_size - 1.0, log_size);
-      in.arrays[0].push_back(static_cast<float>(about + (k % 2 == 0 ? off : any(-0.8, 0.8))));
+      const double off = random.sized(log_size - 1.0, log_size);
+      in.arrays[0].push_back(static_cast<float>(about + (k % 2 == 0 ? off : random.any(-0.8, 0.8))));
       in.arrays[1].push_back(static_cast<float>(about));
-      in.arrays[2].push_back(
-          static_cast<float>(k % 3 == 0 ? sized(advantage_size - 1.0, advantage_size) : sized(-1.0, 1.0)));
-      in.arrays[3].push_back(static_cast<float>(about + sized(log_size - 1.0, log_size)));
+      in.arrays[2].push_back(static_cast<float>(
+          k % 3 == 0 ? random.sized(advantage_size - 1.0, advantage_size) : random.sized(-1.0, 1.0)));
+      in.arrays[3].push_back(static_cast<float>(about + random.sized(log_size - 1.0, log_size)));
       if (random() % 8 == 0) in.arrays[2][i] = 0.0f;
-      if (k % 5 == 0) in.weights.push_back(random() % 6 == 0 ? 0.0 : std::abs(sized(-40.0, 40.0)));
+      if (k % 5 == 0) in.weights.push_back(random() % 6 == 0 ? 0.0 : std::abs(random.sized(-40.0, 40.0)));
     }
     if (k % 4 == 0) in.arrays[3].clear();
     const auto estimator = static_cast<kl_estimator>(random() % 3);
-    const double coefficient = k % 7 == 0 ? std::abs(sized(-9.0, 9.0)) : std::abs(sized(-2.0, 0.0));
-    const how h{.scale = k % 6 == 0 ? sized(-25.0, 5.0) : -2.0, .least_size = 0.0};
+    const double coefficient =
+        k % 7 == 0 ? std::abs(random.sized(-9.0, 9.0)) : std::abs(random.sized(-2.0, 0.0));
+    const how h{.scale = k % 6 == 0 ? random.sized(-25.0, 5.0) : -2.0, .least_size = 0.0};
     INFO("batch " << k << ", coefficient " << coefficient << ", estimator " << static_cast<int>(estimator));
     agrees(ppo{.dual_clip = k % 2 == 0 ? 1.7 : 0.0}, in, ctx, h);
     agrees(ppo{.kl_coefficient = coefficient, .estimator = estimator}, in, ctx, h);
-    agrees(critic{.clip = std::abs(sized(-12.0, 3.0))}, in, ctx, h);
+    agrees(critic{.clip = std::abs(random.sized(-12.0, 3.0))}, in, ctx, h);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "cuda/preference_batch.hpp"
 #include "cuda/support/list_checks.hpp"
+#include "cuda/support/odd_numbers.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -284,36 +285,31 @@ TEST_CASE("cuda preference_batch: reductions, weights, scale and update") {
 TEST_CASE("cuda preference_batch: floats of any kind, a few pairs at a time") {
   const cuda_support::stream own;
   context ctx(own);
-  std::mt19937 random(13);
-  const auto any = [&](double from, double to) {
-    return std::uniform_real_distribution<double>(from, to)(random);
-  };
-  const auto sized = [&](double from, double to) {
-    return std::pow(10.0, any(from, to)) * (random() % 2 == 0 ? -1.0 : 1.0);
-  };
+  cuda_support::odd_numbers random(13);
   for (int b = 0; b < 250; ++b) {
     const bool ties = b % 3 == 0;
     auto in = random_pairs<float>(2 + random() % 3, 1 + random() % 4, static_cast<unsigned>(b), ties);
-    const double t = std::pow(10.0, b % 4 == 0 ? any(-9.0, 9.0) : any(-1.0, 1.0)),
-                 about = b % 5 == 0 ? sized(0.0, 6.0) : 0.0;
+    const double t = std::pow(10.0, b % 4 == 0 ? random.any(-9.0, 9.0) : random.any(-1.0, 1.0)),
+                 about = b % 5 == 0 ? random.sized(0.0, 6.0) : 0.0;
     for (auto& r : in.rewards)
-      r = static_cast<float>(about + t * (b % 2 == 0 ? any(-4.0, 4.0) : sized(-6.0, 2.0)));
+      r = static_cast<float>(about + t * (b % 2 == 0 ? random.any(-4.0, 4.0) : random.sized(-6.0, 2.0)));
     for (std::size_t k = 0; k < in.preferred.size(); ++k) {
-      if (b % 7 == 0) in.pair_weights.push_back(random() % 6 == 0 ? 0.0 : std::abs(sized(-30.0, 20.0)));
-      if (b % 4 == 1) in.margins.push_back(static_cast<float>(t * sized(-3.0, 1.0)));
+      if (b % 7 == 0)
+        in.pair_weights.push_back(random() % 6 == 0 ? 0.0 : std::abs(random.sized(-30.0, 20.0)));
+      if (b % 4 == 1) in.margins.push_back(static_cast<float>(t * random.sized(-3.0, 1.0)));
     }
     in.reduction = static_cast<reduction>(b % 3 == 0 ? random() % 3 : 0);
-    const how h{.scale = b % 6 == 0 ? sized(-22.0, 5.0) : 2.0, .least = 0.0};
+    const how h{.scale = b % 6 == 0 ? random.sized(-22.0, 5.0) : 2.0, .least = 0.0};
     INFO("batch " << b << ", temperature " << t);
-    const double own_margin = t * sized(-3.0, 1.0), threshold = t * std::abs(sized(-7.0, 1.0));
-    const double log_prevalence = sized(-2.0, 1.7);
+    const double own_margin = t * random.sized(-3.0, 1.0), threshold = t * std::abs(random.sized(-7.0, 1.0));
+    const double log_prevalence = random.sized(-2.0, 1.7);
     agrees(rao_kupper{.temperature = t, .threshold = threshold}, in, ctx, h);
     agrees(davidson{.temperature = t, .log_prevalence = log_prevalence}, in, ctx, h);
     if (ties) continue;
     agrees(bradley_terry{.temperature = t}, in, ctx, h);
     agrees(bradley_terry{.temperature = t,
-                         .smoothing = any(0.0, 0.5),
-                         .centring = b % 2 == 0 ? 0.0 : std::abs(sized(-8.0, 3.0))},
+                         .smoothing = random.any(0.0, 0.5),
+                         .centring = b % 2 == 0 ? 0.0 : std::abs(random.sized(-8.0, 3.0))},
            in, ctx, h);
     agrees(margin_ranking{.margin = own_margin}, in, ctx, h);
   }

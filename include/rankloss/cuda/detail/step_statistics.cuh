@@ -90,35 +90,24 @@ struct variance_task {
   [[nodiscard]] __device__ double share(std::size_t i) const {
     return steps.mean().share(steps.terms.weight(i));
   }
+  [[nodiscard]] __device__ bool faulty() const { return steps.fault() != no_fault; }
   [[nodiscard]] __device__ bool keeps(std::size_t i) const { return share(i) > 0.0; }
+  [[nodiscard]] __device__ double magnitude(std::size_t i) const {
+    const auto& batch = steps.terms.batch;
+    return fmax(fabs(static_cast<double>(batch.values[i])), fabs(static_cast<double>(batch.returns[i])));
+  }
   [[nodiscard]] __device__ return_moments at(std::size_t i, double largest) const {
     const double whole = static_cast<double>(steps.terms.batch.returns[i]) / largest;
     return {whole, whole - static_cast<double>(steps.terms.batch.values[i]) / largest};
   }
 };
 
-template <class Task>
-__global__ void __launch_bounds__(term_threads) find_return_extents(const Task task) {
-  __shared__ block_team::slots slots;
-  const block_team team(slots);
-  if (task.steps.fault() != no_fault) return;
-  whitening_extent own{0.0, ~std::uint64_t{0}, 0};
-  over_chunk(team, task, [&](std::size_t i) {
-    const auto& batch = task.steps.terms.batch;
-    own.largest = fmax(own.largest, fmax(fabs(static_cast<double>(batch.values[i])),
-                                         fabs(static_cast<double>(batch.returns[i]))));
-    own.first = i < own.first ? i : own.first;
-    ++own.count;
-  });
-  own = merged(team, own);
-  if (team.rank() == 0) task.extents[blockIdx.x] = own;
-}
 /// One block.
 template <class Task>
 __global__ void __launch_bounds__(reduce_threads) merge_return_extents(const Task task) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
-  if (task.steps.fault() != no_fault) return;
+  if (task.faulty()) return;
   const whitening_extent all = merged(team, task.extents, chunks_of(task.count));
   if (team.rank() == 0)
     *task.state = {
@@ -130,7 +119,7 @@ template <class Task>
 __global__ void __launch_bounds__(term_threads) sum_returns(const Task task, bool squares) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
-  if (task.steps.fault() != no_fault) return;
+  if (task.faulty()) return;
   const return_state state = *task.state;
   return_moments own{0.0, 0.0};
   if (state.extent.largest > 0.0)
@@ -172,8 +161,7 @@ template <class Task>
 void explain_variance(const variance_task<Task>& task, cudaStream_t stream) {
   using task_type = variance_task<Task>;
   const auto chunks = static_cast<unsigned>(chunks_of(task.count));
-  if (chunks > 0)
-    launch("find_return_extents", find_return_extents<task_type>, chunks, term_threads, 0, stream, task);
+  if (chunks > 0) launch("find_extents", find_extents<task_type>, chunks, term_threads, 0, stream, task);
   launch("merge_return_extents", merge_return_extents<task_type>, 1, reduce_threads, 0, stream, task);
   for (const bool squares : {false, true}) {
     if (chunks > 0)

@@ -46,7 +46,9 @@ struct whitening_task {
   double* sums = nullptr;               ///< [chunks]
   whitening_state* state = nullptr;
 
+  [[nodiscard]] __device__ bool faulty() const { return faults->places != no_fault; }
   [[nodiscard]] __device__ bool keeps(std::size_t i) const { return mask.empty() || mask[i]; }
+  [[nodiscard]] __device__ double magnitude(std::size_t i) const { return fabs(raw[i]); }
   /// Numbers are divided by the largest, so that no square overflows, and taken relative to the first, so that
   /// the mean of equal numbers has no rounding error.
   [[nodiscard]] __device__ double shifted(const whitening_state& of, std::size_t i) const {
@@ -81,10 +83,10 @@ template <class Task>
 __global__ void __launch_bounds__(term_threads) find_extents(const Task task) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
-  if (task.faults->places != no_fault) return;
+  if (task.faulty()) return;
   whitening_extent own{0.0, ~std::uint64_t{0}, 0};
   over_chunk(team, task, [&](std::size_t i) {
-    own.largest = fmax(own.largest, fabs(task.raw[i]));
+    own.largest = fmax(own.largest, task.magnitude(i));
     own.first = i < own.first ? i : own.first;
     ++own.count;
   });
@@ -97,7 +99,7 @@ template <class Task>
 __global__ void __launch_bounds__(reduce_threads) merge_extents(const Task task) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
-  if (task.faults->places != no_fault) return;
+  if (task.faulty()) return;
   const whitening_extent all = merged(team, task.extents, chunks_of(task.count));
   const double first = all.largest > 0.0 ? task.raw[all.first] / all.largest : 0.0;
   if (team.rank() == 0) *task.state = {all, first, 0.0, 0.0};
@@ -108,7 +110,7 @@ template <class Task>
 __global__ void __launch_bounds__(term_threads) sum_shifted(const Task task, bool squares) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
-  if (task.faults->places != no_fault) return;
+  if (task.faulty()) return;
   const whitening_state state = *task.state;
   double own = 0.0;
   over_chunk(team, task, [&](std::size_t i) {
@@ -124,7 +126,7 @@ template <class Task>
 __global__ void __launch_bounds__(reduce_threads) merge_shifted(const Task task, bool squares) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
-  if (task.faults->places != no_fault) return;
+  if (task.faulty()) return;
   double all = 0.0, most = 0.0;
   for (std::size_t c = team.rank(); c < chunks_of(task.count); c += team.size()) all += task.sums[c];
   all = sum(team, all);
@@ -148,7 +150,7 @@ __global__ void __launch_bounds__(reduce_threads) merge_shifted(const Task task,
 template <class Task>
 __global__ void __launch_bounds__(term_threads) write_whitened(const Task task) {
   using T = std::remove_reference_t<decltype(task.whitened[0])>;
-  if (task.faults->places != no_fault) return;
+  if (task.faulty()) return;
   const whitening_state state = *task.state;
   const std::size_t begin = std::size_t{blockIdx.x} * term_chunk;
   for (std::size_t i = begin + threadIdx.x; i < begin + term_chunk && i < task.count; i += term_threads)
