@@ -171,13 +171,17 @@ class Compiling(unittest.TestCase):
                     os.environ["RANKLOSS_CACHE"] = kept
 
     def test_numbers(self):
-        loss = compiled.compile("softmax_cross_entropy{.temperature = t}", "lists", {"t": True})
-        call = compiled.Lists(value=Host.give("d", [0.0])[0])
-        loss.evaluate(call, {"t": 2}, 1)
-        for value in (0.5, -1, math.nan):
-            with self.assertRaisesRegex(ValueError, f"t: {value}, expected a whole number"):
-                loss.evaluate(call, {"t": value}, 1)
-        self.refused(ValueError, "narrowing", "sndcg{.cutoff = k}", "lists", {"k": False})
+        place = Device() if CAPABILITY else Host()
+        loss = compiled.compile("softmax_cross_entropy{.temperature = t}", "lists", {"t": True}, CAPABILITY)
+        value = place.give("d", [1.0])
+        call = compiled.Lists(value=value[0])
+        loss.evaluate(call, {"t": 2}, place.where)
+        self.assertEqual(place.read(value)[0], 0.0)
+        for number in (0.5, -1, math.nan):
+            with self.assertRaisesRegex(ValueError, f"t: {number}, expected a whole number"):
+                loss.evaluate(call, {"t": number}, place.where)
+        if not CAPABILITY:  # whose flags may be those of nvcc
+            self.refused(ValueError, "narrowing", "sndcg{.cutoff = k}", "lists", {"k": False})
         with self.assertRaisesRegex(TypeError, "a b: expected a name of C"):
             compiled.is_whole("a b", 1.0)
         with self.assertRaisesRegex(TypeError, "t: True, expected a number"):
