@@ -139,6 +139,21 @@ TEST_CASE("workspace: growing holds little more than was asked for") {
   CHECK(scratch.capacity() <= asked + asked / 2);
 }
 
+TEST_CASE("workspace: large chunks are whole huge pages, small ones are not") {
+  constexpr std::size_t huge_page = std::size_t{1} << 21;
+  workspace scratch;
+  (void)scratch.take<char>(1000);
+  CHECK(scratch.capacity() < huge_page / 4);
+  for (const std::size_t count : {huge_page, huge_page + 1, 5 * huge_page - 1}) {
+    scratch.clear();
+    const auto memory = scratch.take<char>(count);
+    CHECK(reinterpret_cast<std::uintptr_t>(memory.data()) % huge_page == 0);
+    CHECK(scratch.capacity() % huge_page == 0);
+    CHECK(scratch.capacity() < count + 2 * huge_page);
+    std::fill(memory.begin(), memory.end(), 'x');
+  }
+}
+
 TEST_CASE("workspace: clear gives all memory back and leaves it ready") {
   workspace scratch;
   { (void)scratch.take<double>(100000); }

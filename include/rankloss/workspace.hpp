@@ -14,6 +14,9 @@
 #include <utility>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 #if defined(RANKLOSS_ADDRESS_SANITIZER)
 #include <sanitizer/asan_interface.h>
 #endif
@@ -36,6 +39,8 @@ static_assert(sizeof(std::size_t) >= 8,
 /// workspace is destroyed or `clear` is called.
 ///
 /// - Not for use by two threads at a time; a context has one workspace for each worker.
+/// - Chunks of 2 MiB or more are whole multiples of that, and Linux is asked to back them by huge pages: the first
+///   call meets 512 times fewer page faults, and random reads of long lists miss fewer translations of addresses.
 /// - Under AddressSanitizer all memory that is not taken is poisoned, and a guard of 64 bytes follows each
 ///   piece, so that an access beyond a piece, or after the end of its scope, is reported.
 class workspace {
@@ -113,6 +118,7 @@ class workspace {
 
   static constexpr std::size_t alignment = 64;
   static constexpr std::size_t smallest_chunk = std::size_t{1} << 16;
+  static constexpr std::size_t huge_page = std::size_t{1} << 21;  // of x86-64, and of ARM with pages of 4 KiB
 #if defined(RANKLOSS_ADDRESS_SANITIZER)
   static constexpr std::size_t guard = alignment;
 #else
@@ -120,9 +126,8 @@ class workspace {
 #endif
 
   struct free_aligned {
-    void operator()(std::byte* memory) const noexcept {
-      ::operator delete (memory, std::align_val_t{alignment});
-    }
+    std::align_val_t aligned_to;
+    void operator()(std::byte* memory) const noexcept { ::operator delete(memory, aligned_to); }
   };
   struct chunk {
     std::unique_ptr<std::byte, free_aligned> memory;
@@ -139,9 +144,16 @@ class workspace {
 
   void grow(std::size_t bytes) {
     // Growing by a quarter keeps the chain short without holding much more than was requested.
-    const std::size_t size = std::max({bytes, smallest_chunk, capacity() / 4 / alignment * alignment});
-    auto* memory = static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}));
-    chunks_.push_back({std::unique_ptr<std::byte, free_aligned>(memory), size});
+    const std::size_t wanted = std::max({bytes, smallest_chunk, capacity() / 4});
+    const std::size_t unit = wanted < huge_page ? alignment : huge_page;
+    const std::size_t size = (wanted + unit - 1) / unit * unit;
+    const std::align_val_t aligned_to{unit};
+    auto* memory = static_cast<std::byte*>(::operator new(size, aligned_to));
+#if defined(MADV_HUGEPAGE)
+    // An advice: where it is not taken, the memory is as good as any other.
+    if (unit == huge_page) static_cast<void>(::madvise(memory, size, MADV_HUGEPAGE));
+#endif
+    chunks_.push_back({std::unique_ptr<std::byte, free_aligned>(memory, {aligned_to}), size});
     used_ = 0;
 #if defined(RANKLOSS_ADDRESS_SANITIZER)
     ASAN_POISON_MEMORY_REGION(memory, size);
