@@ -152,6 +152,8 @@ class threads {
           if (ready()) return;
 #if defined(__x86_64__) && defined(__GNUC__)
           __builtin_ia32_pause();
+#elif defined(__aarch64__) && defined(__GNUC__)
+          __asm__ volatile("yield");
 #endif
         }
         std::this_thread::yield();

@@ -75,6 +75,8 @@ template <std::floating_point T>
 #if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ && !defined(__CUDA_ARCH__)
 #if defined(__x86_64__)
   __asm__("" : "+x"(value));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(value));
 #else
   __asm__("" : "+m"(value));
 #endif

@@ -12,12 +12,14 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <system_error>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-static_assert(sizeof(double) == sizeof(std::uint64_t) && DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024,
+static_assert(sizeof(double) == sizeof(std::uint64_t) && std::numeric_limits<double>::digits == 53 &&
+                  std::numeric_limits<double>::max_exponent == 1024,
               "rankloss: a double is expected to have 64 bits");
 
 [[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
