@@ -197,20 +197,20 @@ struct softmax_result {
   template <class T>
   [[nodiscard]] static __device__ softmax_result of(const softmax_sums<S>& sums, const exact_number<S>& total,
                                                     S mass, S poly, S temperature) {
-    constexpr auto largest_term =
+    constexpr auto largest =
         static_cast<S>(sizeof(S) == sizeof(float) ? static_cast<double>(greatest_number<float>)
                                                   : rankloss::detail::largest_term);
     softmax_result made{};
     made.shares = softmax_shares<S>::of(sums, total);
     // The sum of v d may be infinite; nothing is subtracted from it, so no NaN arises.
     const S scaled = rounded(sums.distance.number()) / rounded(total);
-    const S cross = (scaled < largest_term ? scaled : largest_term) + log_of_sum(sums.whole.number());
+    const S cross = (scaled < largest ? scaled : largest) + log_of_sum(sums.whole.number());
     made.first = bounded_factor<T>(mass / temperature);
     made.second = bounded_factor<T>(poly / temperature);
     made.first_bend = bounded_factor<T>(mass / temperature / temperature);
     made.second_bend = bounded_factor<T>(poly / temperature / temperature);
     const S value = mass * cross + poly * made.shares.disagreement();
-    made.value = value < -largest_term ? -largest_term : value > largest_term ? largest_term : value;
+    made.value = value < -largest ? -largest : value > largest ? largest : value;
     return made;
   }
   /// The derivative by the score of an item.
