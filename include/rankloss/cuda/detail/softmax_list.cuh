@@ -138,13 +138,15 @@ struct softmax_shares<double> {
     return {q, inverse, sums.agreement.number() * q * inverse};
   }
   /// p
-  [[nodiscard]] __device__ double share(double e) const { return e * inverse; }
+  [[nodiscard]] __device__ double share(double e) const { return rounded_product(e, inverse); }
+  /// That in the target.
+  [[nodiscard]] __device__ double target_share(double v) const { return rounded_product(v, q); }
   /// 1 - p
   [[nodiscard]] __device__ double rest(double e) const { return 1.0 - share(e); }
-  /// p less the share in the target
-  [[nodiscard]] __device__ double excess(double v, double e) const { return share(e) - v * q; }
+  /// p less the share in the target: 0 where items are alike, and so both are the same number.
+  [[nodiscard]] __device__ double excess(double v, double e) const { return share(e) - target_share(v); }
   /// The share in the target less `agreed`.
-  [[nodiscard]] __device__ double advantage(double v) const { return v * q - agreed; }
+  [[nodiscard]] __device__ double advantage(double v) const { return target_share(v) - agreed; }
   /// 1 - agreed
   [[nodiscard]] __device__ double disagreement() const { return 1.0 - agreed; }
 };
