@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -87,6 +88,19 @@ TEST_CASE("cuda: softmax_cross_entropy of lists in which one item has nearly all
       in.relevance[0] = 1;
       cuda_support::agrees(softmax_cross_entropy{.target = target::softmax, .poly = 1.0}, in, ctx);
     }
+}
+TEST_CASE("cuda: softmax_cross_entropy of items that are all alike") {
+  // The two shares of an item are products of the same size. Their difference is that of rounded numbers, as on
+  // the CPU, and mostly 0, whatever a compiler makes one operation of.
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<double, double>({2, 3, 5, 6, 7, 10, 11, 25, 49, 64, 70, 300}, 3);
+  std::fill(in.scores.begin(), in.scores.end(), 0.5);
+  for (const double y : {1.0, 3.0, 7.0, 1000003.0}) {
+    std::fill(in.relevance.begin(), in.relevance.end(), y);
+    INFO("relevance " << y);
+    cuda_support::agrees(softmax_cross_entropy{.target = target::normalised}, in, ctx);
+  }
 }
 TEST_CASE("cuda: softmax_cross_entropy of floats that lanes of float do not hold") {
   const cuda_support::stream own;

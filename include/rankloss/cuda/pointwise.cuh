@@ -116,8 +116,8 @@ struct pointwise_list {
             held(weight * held(f.curvature))};
   }
   [[nodiscard]] static __device__ double clipped(double x) {
-    constexpr double largest_term = rankloss::detail::largest_term;
-    return fmin(fmax(x, -largest_term), largest_term);
+    constexpr double largest = rankloss::detail::largest_term;
+    return fmin(fmax(x, -largest), largest);
   }
 };
 

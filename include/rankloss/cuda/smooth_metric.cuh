@@ -42,13 +42,13 @@ struct smooth_metric_list {
     return {metric_of_ranks<Metric>::of(loss.metric), On::of(loss.ranks), cuts};
   }
   [[nodiscard]] __device__ bool takes(double y) const {
-    if constexpr (requires { metric.takes(y); })
+    if constexpr (takes_relevance<metric_of_ranks<Metric>>)
       return metric.takes(y);
     else
       return true;
   }
   [[nodiscard]] __device__ bool counts(double y) const {
-    if constexpr (requires { metric.counts(y); })
+    if constexpr (counts_relevance<metric_of_ranks<Metric>>)
       return metric.counts(y);
     else
       return y > 0.0;

@@ -88,8 +88,8 @@ struct sndcg_list {
     T slope = -value / (logarithm * argument);
     if (gains.cutoff > 0) {
       const auto cut = rankloss::detail::smooth_cut(exact_value(rank), static_cast<double>(gains.cutoff));
-      slope = slope * cut.value + value * cut.slope;
-      value *= cut.value;
+      slope = static_cast<T>(slope * cut.value + value * cut.slope);
+      value = static_cast<T>(value * cut.value);
     }
     a = slope;
     sums.dcg += static_cast<double>(value);

@@ -34,26 +34,44 @@ struct stochastic_list {
     return {Inner::of(loss.loss), loss.noise, loss.samples, loss.seed};
   }
   [[nodiscard]] __device__ bool takes(double y) const {
-    if constexpr (requires { inner.takes(y); })
+    if constexpr (takes_relevance<Inner>)
       return inner.takes(y);
     else
       return true;
   }
   [[nodiscard]] __device__ bool counts(double y) const {
-    if constexpr (requires { inner.counts(y); })
+    if constexpr (counts_relevance<Inner>)
       return inner.counts(y);
     else
       return y > 0.0;
   }
 
-  template <class Team, class T, class R, class... Kept>
+  // Two functions, since nvcc 12 misjudges a constraint with a pack.
+  template <class Team, class T, class R>
   requires requires(const Inner& own, const Team& team, const device_list<T, R>& items,
-                    const device_sink<T>& sink, team_scratch scratch, Kept... kept) {
-    own(team, items, sink, scratch, kept...);
+                    const device_sink<T>& sink, team_scratch scratch) {
+    own(team, items, sink, scratch);
+  }
+  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
+                                             const device_sink<T>& sink, team_scratch scratch) const {
+    return mean_of_samples(team, items, sink, scratch);
+  }
+  template <class Team, class T, class R>
+  requires requires(const Inner& own, const Team& team, const device_list<T, R>& items,
+                    const device_sink<T>& sink, team_scratch scratch, team_scratch kept) {
+    own(team, items, sink, scratch, kept);
   }
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
                                              const device_sink<T>& sink, team_scratch scratch,
-                                             Kept... kept) const {
+                                             team_scratch kept) const {
+    return mean_of_samples(team, items, sink, scratch, kept);
+  }
+
+ private:
+  template <class Team, class T, class R, class... Kept>
+  [[nodiscard]] __device__ double mean_of_samples(const Team& team, const device_list<T, R>& items,
+                                                  const device_sink<T>& sink, team_scratch scratch,
+                                                  Kept... kept) const {
     const std::uint32_t n = items.size();
     double* const gradient = scratch.take<double>(n);
     T* const scores = scratch.take<T>(n);

@@ -30,7 +30,8 @@ struct xe_ndcg_target {
   [[nodiscard]] static __device__ xe_ndcg_target of(const xe_ndcg& loss, S most, std::uint64_t list) {
     most = most > S{0} ? most : S{0};
     const bool constant = loss.gammas == rankloss::gammas::constant;
-    constexpr S tiny = sizeof(S) == sizeof(double) ? 1e-100 : 0.0;  // lanes of float hold no such numbers
+    // Lanes of float hold no such numbers.
+    constexpr auto tiny = static_cast<S>(sizeof(S) == sizeof(double) ? 1e-100 : 0.0);
     const S shift = most > S{100} ? most : S{0};
     return {constant,
             constant && loss.gamma == 1.0 && most < tiny,

@@ -121,17 +121,17 @@ struct distance_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const laplace_scans scans = of.scans(list);
-      const passed_sums passed = of.passed.from(list.first);
+      const passed_sums kept = of.passed.from(list.first);
       items.of(list, [&](auto w, auto r, auto v) {
         scans.down(tile, of.masses.down.of(list, tile).sum, of.moves.down.of(list, tile).sum)
             .sum_moved(team, w, r, v, [&](std::uint32_t p, double mass, double moved) {
-              passed.above_mass[p] = mass;
-              passed.above_moved[p] = moved;
+              kept.above_mass[p] = mass;
+              kept.above_moved[p] = moved;
             });
         scans.up(tile, of.masses.up.of(list, tile).sum, of.moves.up.of(list, tile).sum)
             .sum_moved(team, w, r, v, [&](std::uint32_t p, double mass, double moved) {
-              passed.below_mass[p] = mass;
-              passed.below_moved[p] = moved;
+              kept.below_mass[p] = mass;
+              kept.below_moved[p] = moved;
             });
       });
     }
@@ -147,11 +147,11 @@ struct distance_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const auto runs = of.order.runs(list);
-      const passed_sums passed = of.passed.from(list.first);
+      const passed_sums kept = of.passed.from(list.first);
       items.of(list, [&](auto w, auto r, auto v) {
         tile.for_own(team, [&](std::uint32_t p) {
-          passed.meet(p, runs.begin(p), runs.end(p) - 1, w, r, v,
-                      [&](const kernel_sums& sums, const kernel_sums& sided) { emit(list, p, sums, sided); });
+          kept.meet(p, runs.begin(p), runs.end(p) - 1, w, r, v,
+                    [&](const kernel_sums& sums, const kernel_sums& sided) { emit(list, p, sums, sided); });
         });
       });
     }

@@ -95,8 +95,8 @@ struct grid_task {
   [[nodiscard]] __device__ grid_list<T, R> list_of(const long_list& of, std::uint32_t at) const {
     const std::uint32_t* indices = kept != nullptr ? kept + of.first : nullptr;
     const double factor = held_as<double>(task.out.scale * task.mean().share(task.weight(of.number)));
-    return {{task.batch, of.first, of.kept, indices, of.number},
-            {task.out, of.first, indices, factor},
+    return {device_list<T, R>(task.batch, of.first, of.kept, indices, of.number),
+            device_sink<T>(task.out, of.first, indices, factor),
             of.first,
             table.tile_at(of.first),
             at,

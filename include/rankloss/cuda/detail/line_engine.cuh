@@ -99,19 +99,13 @@ struct sampled_line_engine {
   using sampled = line_engine<Loss, SampledLines>;
 
   template <class Batch, class... Products>
-  requires requires(const Loss& loss, const Batch& batch, const Products&... products) {
-    plain::scratch_bytes(loss, batch, products...);
-  }
+  requires requires(const Loss& loss, const Batch& batch) { plain::scratch_bytes(loss, batch); }
   [[nodiscard]] static std::size_t scratch_bytes(const Loss& loss, const Batch& batch,
                                                  const Products&... products) {
     return is_sampled(batch) ? sampled::scratch_bytes(loss, batch, products...)
                              : plain::scratch_bytes(loss, batch, products...);
   }
   template <class Batch, class Outputs, class... Products>
-  requires requires(const Loss& loss, const Batch& batch, const Outputs& out, context& ctx,
-                    Products&&... products) {
-    plain::run(loss, batch, out, ctx, products...);
-  }
   static void run(const Loss& loss, const Batch& batch, const Outputs& out, context& ctx,
                   Products&&... products) {
     if (is_sampled(batch))

@@ -108,6 +108,15 @@ __global__ void __launch_bounds__(reduce_threads) find_unit(const Task task, dou
   if (team.rank() == 0) *unit = fmin(fmax(unit_of(most), 0x1p-120), 0x1p100) * target;
 }
 
+/// A slope as a factor of vectors of E: times this number where these are packed.
+template <class E, class T>
+[[nodiscard]] __device__ inline E panel_slope(T slope, T unpacked) {
+  if constexpr (is_packed<T, E>)
+    return rounded<E>(slope * unpacked);
+  else
+    return slope;
+}
+
 /// Makes the products of a panel the factors of vectors in gradients: slopes, or slopes divided by both lengths
 /// where vectors are packed. One tile a block.
 template <class Lines, class T, class E>
@@ -139,10 +148,7 @@ __global__ void __launch_bounds__(product_threads, weighs_items<Lines> ? 3 : 0)
       const T row_inverse = packed ? row_inverses[r] : T{1};
       const T slope = pair_slope(task, lines, *of_row, of_column, kind_of_row(row + r),
                                  panel.similarity(*from, row_inverse, column_inverse), row + r, j);
-      if constexpr (packed)
-        *to = rounded<E>(slope * (row_inverse * factor));
-      else
-        *to = slope;
+      *to = panel_slope<E>(slope, row_inverse * factor);
       from += row_step * panel.apart;
       to += row_step * panel.apart;
       of_row += row_step;

@@ -229,6 +229,22 @@ struct sum_memory {
   };
 };
 
+/// What a look sums up of a segment of a line, with the weights of its items where the loss takes such. Lines and
+/// items are numbered rows first, then columns.
+///
+/// @param from, side  the first item, and whether the items are rows (0) or columns (1)
+template <class Look, class Segment>
+[[nodiscard]] __device__ inline typename Look::result sum_segment(const Look& look, const Segment& segment,
+                                                                  std::size_t line, std::size_t from,
+                                                                  unsigned side) {
+  if constexpr (weighs_items<decltype(look.lines)>)
+    return look.sum_up(
+        weighted_segment(segment, look.lines.weights.logarithms + from, look.lines.weights.units[side]),
+        line);
+  else
+    return look.sum_up(segment, line);
+}
+
 /// Sums up the tile whose first row and column these are, and whose scores lie in shared memory. All threads of a
 /// block call it: each has half of a line.
 template <class Look, class T>
@@ -266,15 +282,10 @@ __device__ inline void sum_tile(const pair_task& task, const Look& look,
         is_column ? &memory.scores[half * half_size][line] : &memory.scores[line][half * half_size];
     const unsigned stride = is_column ? tile_side + 1 : 1;
     const auto count = static_cast<unsigned>(items - first < half_size ? items - first : half_size);
+    const std::size_t of_all = (is_column ? task.rows : 0) + number;
+    const std::size_t items_from = (is_column ? 0 : task.rows) + first;
     const auto sum_up = [&](const auto& segment) {
-      const std::size_t of_all = (is_column ? task.rows : 0) + number;
-      if constexpr (weighs_items<decltype(look.lines)>)
-        return look.sum_up(
-            weighted_segment(segment, look.lines.weights.logarithms + (is_column ? 0 : task.rows) + first,
-                             look.lines.weights.units[!is_column]),
-            of_all);
-      else
-        return look.sum_up(segment, of_all);
+      return sum_segment(look, segment, of_all, items_from, !is_column);
     };
     if (task.all_negative(row, column))
       own = sum_up(negative_segment<T>(scores, stride, count));

@@ -50,6 +50,17 @@ inline constexpr std::size_t scratch_slack = 64;
 /// Blocks of a launch, at most; each takes several lists where there are more.
 inline constexpr std::size_t most_blocks = std::size_t{1} << 20;
 
+/// Whether what kernels are given of a loss says which relevance it takes, and which makes an item count. These
+/// have names because nvcc 12.0 says yes to any requires-expression in a member function that names a member.
+template <class Compute>
+concept takes_relevance = requires(const Compute& compute) {
+  compute.takes(0.0);
+};
+template <class Compute>
+concept counts_relevance = requires(const Compute& compute) {
+  compute.counts(0.0);
+};
+
 /// One list, as a loss reads it: the items that the mask keeps, in their order.
 template <class T, class R>
 class device_list {
@@ -232,7 +243,7 @@ template <class Task>
   const auto y = batch.relevance[first + i];
   bool takes = true;
   if constexpr (std::is_floating_point_v<decltype(batch.relevance[0] + 0)>) takes = is_finite(y);
-  if constexpr (requires { task.compute.takes(0.0); })
+  if constexpr (takes_relevance<decltype(task.compute)>)
     takes = takes && task.compute.takes(static_cast<double>(y));
   if (!takes) return fault_of(fault::relevance, i);
   if (batch.item_weights.empty()) return no_fault;
@@ -389,7 +400,7 @@ __global__ void __launch_bounds__(warps_of_block* warp_size) count_lists(const T
       }
       if (!batch.item_weights.empty() && !(batch.item_weights[at] > 0.0)) continue;
       const auto y = static_cast<double>(batch.relevance[at]);
-      if constexpr (requires { task.compute.counts(0.0); })
+      if constexpr (counts_relevance<decltype(task.compute)>)
         any = any || task.compute.counts(y);
       else
         any = any || y > 0.0;

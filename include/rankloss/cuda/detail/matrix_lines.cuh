@@ -93,7 +93,7 @@ struct matrix_fields {
   [[nodiscard]] __device__ bool refuses(const R& y) const {
     bool takes = true;
     if constexpr (std::is_floating_point_v<R>) takes = is_finite(y);
-    if constexpr (requires { compute.takes(0.0); }) takes = takes && compute.takes(static_cast<double>(y));
+    if constexpr (takes_relevance<Compute>) takes = takes && compute.takes(static_cast<double>(y));
     return !takes;
   }
   [[nodiscard]] __device__ fault_word fault(std::size_t i) const {

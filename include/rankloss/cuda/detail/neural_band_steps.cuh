@@ -111,8 +111,7 @@ struct neural_slopes {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const auto runs = order.runs(list);
-      const double* const prefix = of.prefix + list.first;
-      const auto before = [&](std::uint32_t end) { return end > 0 ? prefix[end - 1] : 0.0; };
+      const auto before = [&](std::uint32_t end) { return end > 0 ? of.prefix[list.first + end - 1] : 0.0; };
       const double total = before(list.size());
       tile.for_own(team, [&](std::uint32_t j) {
         const std::uint32_t begin = runs.begin(j), end = runs.end(j);

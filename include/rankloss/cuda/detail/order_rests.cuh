@@ -127,8 +127,8 @@ class order_rests : public leveled_sums {
     pull_by(team, n, leveled_sums(squares_temperature_), from, share, put);
   }
   /// What such a sum is to the item at position k.
-  [[nodiscard]] __device__ double pulled(double sum, std::uint32_t from, std::uint32_t k) const {
-    return sum * power(s[k], most[from]);
+  [[nodiscard]] __device__ double pulled(double pulls, std::uint32_t from, std::uint32_t k) const {
+    return pulls * power(s[k], most[from]);
   }
 
  private:

@@ -229,8 +229,8 @@ struct sinkhorn_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& part) const {
       const auto matrix = of.scaled(list);
-      auto* const product = of.arrays(list).product;
-      part.for_own(team, [&](std::uint32_t i) { product[i] = matrix.product_of(i); });
+      auto* const products = of.arrays(list).product;
+      part.for_own(team, [&](std::uint32_t i) { products[i] = matrix.product_of(i); });
     }
   };
   template <class E, class Emit>
@@ -304,9 +304,9 @@ struct sinkhorn_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& part) const {
       const auto matrix = of.scaled(list);
-      const neural_slopes<T, R>& slopes = of.steps.slopes;
+      const neural_slopes<T, R>& into = of.steps.slopes;
       part.for_own(team, [&](std::uint32_t j) {
-        matrix.pull_first(j, slopes.sums + list.first, slopes.moments + list.first);
+        matrix.pull_first(j, into.sums + list.first, into.moments + list.first);
       });
     }
   };
@@ -316,8 +316,8 @@ struct sinkhorn_steps {
 
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
-      const neural_slopes<T, R>& slopes = of.steps.slopes;
-      of.scaled(list).pull(team, slopes.sums + list.first, slopes.moments + list.first);
+      const neural_slopes<T, R>& into = of.steps.slopes;
+      of.scaled(list).pull(team, into.sums + list.first, into.moments + list.first);
     }
   };
 };

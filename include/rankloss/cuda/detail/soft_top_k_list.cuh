@@ -60,9 +60,9 @@ struct soft_top_k_list {
     /// Densities are relative to the largest one, so that they are right even where all tails underflow: that of a
     /// score, the value of min(p, 1 - p) where it is 1, and the item where it is.
     [[nodiscard]] __device__ bool is_above(double s) const { return any_above && s >= upper; }
-    [[nodiscard]] __device__ double relative(double s, double temperature) const {
+    [[nodiscard]] __device__ double relative(double s, double scale) const {
       const bool above = is_above(s);
-      return exp(-fabs(s - (above ? upper : lower)) / temperature) *
+      return exp(-fabs(s - (above ? upper : lower)) / scale) *
              ((above ? at.above : at.below) / at.greatest());
     }
     [[nodiscard]] __device__ double half() const { return at.vanishes ? 0.0 : 0.5 * at.greatest(); }

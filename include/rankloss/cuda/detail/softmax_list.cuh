@@ -138,13 +138,15 @@ struct softmax_shares<double> {
     return {q, inverse, sums.agreement.number() * q * inverse};
   }
   /// p
-  [[nodiscard]] __device__ double share(double e) const { return e * inverse; }
+  [[nodiscard]] __device__ double share(double e) const { return rounded_product(e, inverse); }
+  /// That in the target.
+  [[nodiscard]] __device__ double target_share(double v) const { return rounded_product(v, q); }
   /// 1 - p
   [[nodiscard]] __device__ double rest(double e) const { return 1.0 - share(e); }
-  /// p less the share in the target
-  [[nodiscard]] __device__ double excess(double v, double e) const { return share(e) - v * q; }
+  /// p less the share in the target: 0 where items are alike, and so both are the same number.
+  [[nodiscard]] __device__ double excess(double v, double e) const { return share(e) - target_share(v); }
   /// The share in the target less `agreed`.
-  [[nodiscard]] __device__ double advantage(double v) const { return v * q - agreed; }
+  [[nodiscard]] __device__ double advantage(double v) const { return target_share(v) - agreed; }
   /// 1 - agreed
   [[nodiscard]] __device__ double disagreement() const { return 1.0 - agreed; }
 };
@@ -197,20 +199,20 @@ struct softmax_result {
   template <class T>
   [[nodiscard]] static __device__ softmax_result of(const softmax_sums<S>& sums, const exact_number<S>& total,
                                                     S mass, S poly, S temperature) {
-    constexpr auto largest_term =
+    constexpr auto largest =
         static_cast<S>(sizeof(S) == sizeof(float) ? static_cast<double>(greatest_number<float>)
                                                   : rankloss::detail::largest_term);
     softmax_result made{};
     made.shares = softmax_shares<S>::of(sums, total);
     // The sum of v d may be infinite; nothing is subtracted from it, so no NaN arises.
     const S scaled = rounded(sums.distance.number()) / rounded(total);
-    const S cross = (scaled < largest_term ? scaled : largest_term) + log_of_sum(sums.whole.number());
+    const S cross = (scaled < largest ? scaled : largest) + log_of_sum(sums.whole.number());
     made.first = bounded_factor<T>(mass / temperature);
     made.second = bounded_factor<T>(poly / temperature);
     made.first_bend = bounded_factor<T>(mass / temperature / temperature);
     made.second_bend = bounded_factor<T>(poly / temperature / temperature);
     const S value = mass * cross + poly * made.shares.disagreement();
-    made.value = value < -largest_term ? -largest_term : value > largest_term ? largest_term : value;
+    made.value = value < -largest ? -largest : value > largest ? largest : value;
     return made;
   }
   /// The derivative by the score of an item.

@@ -138,18 +138,18 @@ struct stop_steps {
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const auto runs = of.runs_of(list);
-      double value = 0.0;
+      const auto ties = of.runs_of(list);
+      double own_value = 0.0;
       tile.for_own(team, [&](std::uint32_t p) {
-        const std::uint32_t begin = runs.begin(p), end = runs.end(p);
+        const std::uint32_t begin = ties.begin(p), end = ties.end(p);
         const double reached = begin > 0 ? of.passed[list.first + begin - 1] : 1.0;
-        double& r = of.r[list.items.at(of.ranks.indices[0][list.first + p])];
+        double& rank = of.r[list.items.at(of.ranks.indices[0][list.first + p])];
         const rank_term own =
-            loss.metric.stop_term(r, of.stops[list.first + p], reached, of.tied[list.first + end - 1]);
-        value += own.value;
-        r = own.slope;
+            loss.metric.stop_term(rank, of.stops[list.first + p], reached, of.tied[list.first + end - 1]);
+        own_value += own.value;
+        rank = own.slope;
       });
-      of.value.leave(team, list, tile, value);
+      of.value.leave(team, list, tile, own_value);
     }
   };
 };

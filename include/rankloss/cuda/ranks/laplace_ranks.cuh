@@ -162,12 +162,12 @@ struct laplace_ranks_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const laplace_scans scans = of.scans(list);
-      double* const above = of.above + list.first;
+      double* const from_above = of.above + list.first;
       scans.down(tile, of.counted.down.of(list, tile).sum)
-          .sum_masses(team, one_each{}, [&](std::uint32_t p, double counted) { above[p] = counted; });
+          .sum_masses(team, one_each{}, [&](std::uint32_t p, double mass) { from_above[p] = mass; });
       scans.up(tile, of.counted.up.of(list, tile).sum)
-          .sum_masses(team, one_each{}, [&](std::uint32_t p, double counted) {
-            emit(list, of.order.item(list, p), on.rank(p, above[p], counted, list.size()));
+          .sum_masses(team, one_each{}, [&](std::uint32_t p, double mass) {
+            emit(list, of.order.item(list, p), on.rank(p, from_above[p], mass, list.size()));
           });
     }
   };
@@ -202,14 +202,14 @@ struct laplace_ranks_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const laplace_scans scans = of.scans(list);
-      double* const above = of.above + list.first;
+      double* const from_above = of.above + list.first;
       const auto c = [&](std::uint32_t p) { return input(list, of.order.item(list, p)); };
       scans.down(tile, of.counted.down.of(list, tile).sum, of.differences.down.of(list, tile).sum)
           .sum_moved(team, one_each{}, none_each{}, c,
-                     [&](std::uint32_t p, double, double x) { above[p] = x; });
+                     [&](std::uint32_t p, double, double x) { from_above[p] = x; });
       scans.up(tile, of.counted.up.of(list, tile).sum, of.differences.up.of(list, tile).sum)
           .sum_moved(team, one_each{}, none_each{}, c, [&](std::uint32_t p, double, double x) {
-            emit(list, of.order.item(list, p), on.slope() * (above[p] + x));
+            emit(list, of.order.item(list, p), on.slope() * (from_above[p] + x));
           });
     }
   };

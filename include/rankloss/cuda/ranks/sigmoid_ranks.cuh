@@ -240,10 +240,10 @@ struct sigmoid_ranks_steps {
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const auto& sums = of.template sums_by<K>();
-      const auto onward = sums.fill_decays(team, list, tile, on.temperature,
-                                           [&](std::uint32_t p) { return of.order.score(list, p); });
-      sums.sum_tile(team, list, tile, onward, [](std::uint32_t) { return number<state_number<T>>(1.0); });
+      const auto& scans = of.template sums_by<K>();
+      const auto onward = scans.fill_decays(team, list, tile, on.temperature,
+                                            [&](std::uint32_t p) { return of.order.score(list, p); });
+      scans.sum_tile(team, list, tile, onward, [](std::uint32_t) { return number<state_number<T>>(1.0); });
     }
   };
 
@@ -302,14 +302,14 @@ struct sigmoid_ranks_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const double unit = unit_of(input.largest(list));
-      double mass = 0.0, moment = 0.0;
+      double own_mass = 0.0, own_moment = 0.0;
       tile.for_own(team, [&](std::uint32_t p) {
         const auto slope = static_cast<double>(of.slopes[list.first + p]);
-        mass += slope;
-        moment += slope * (input(list, of.order.item(list, p)) * unit);
+        own_mass += slope;
+        own_moment += slope * (input(list, of.order.item(list, p)) * unit);
       });
-      of.mass.leave(team, list, tile, mass);
-      of.moment.leave(team, list, tile, moment);
+      of.mass.leave(team, list, tile, own_mass);
+      of.moment.leave(team, list, tile, own_moment);
     }
   };
 
@@ -320,9 +320,9 @@ struct sigmoid_ranks_steps {
 
     template <class Team, class Compute>
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
-      const double mass = of.mass.of(team, list), moment = of.moment.of(team, list);
+      const double slopes_sum = of.mass.of(team, list), weighted = of.moment.of(team, list);
       if (team.rank() == 0)
-        of.lists[list.at] = {unit_of(input.largest(list)), mass > 0.0 ? moment / mass : 0.0};
+        of.lists[list.at] = {unit_of(input.largest(list)), slopes_sum > 0.0 ? weighted / slopes_sum : 0.0};
     }
   };
 
@@ -335,13 +335,13 @@ struct sigmoid_ranks_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const list_numbers numbers = of.lists[list.at];
-      T* const weights = of.weights + list.first;
+      T* const centred = of.weights + list.first;
       tile.for_own(team, [&](std::uint32_t p) {
-        weights[p] = static_cast<T>(input(list, of.order.item(list, p)) * numbers.unit - numbers.centre);
+        centred[p] = static_cast<T>(input(list, of.order.item(list, p)) * numbers.unit - numbers.centre);
       });
       team.sync();
       of.sums.sum_tile(team, list, tile, of.sums.onward(list, tile),
-                       [&](std::uint32_t p) { return number<state_number<T>>(weights[p]); });
+                       [&](std::uint32_t p) { return number<state_number<T>>(centred[p]); });
     }
   };
 

@@ -182,14 +182,14 @@ struct soft_top_k_steps {
                                const grid_tile& tile) const {
       const threshold& b = of.found[list.at];
       const double nearest = input(list, b.nearest());
-      double densities = 0.0, moments = 0.0;
+      double own_density = 0.0, own_moment = 0.0;
       tile.for_own(team, [&](std::uint32_t i) {
         const double relative = b.relative(score(list, i), on.temperature);
-        densities += relative;
-        moments = fma(relative, input(list, i) - nearest, moments);
+        own_density += relative;
+        own_moment = fma(relative, input(list, i) - nearest, own_moment);
       });
-      of.densities.leave(team, list, tile, densities);
-      of.moments.leave(team, list, tile, moments);
+      of.densities.leave(team, list, tile, own_density);
+      of.moments.leave(team, list, tile, own_moment);
     }
   };
 
@@ -214,13 +214,13 @@ struct soft_top_k_steps {
     __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
       const threshold& b = of.found[list.at];
-      const double nearest = input(list, b.nearest()), mean = of.mean[list.at];
+      const double nearest = input(list, b.nearest()), centre = of.mean[list.at];
       const bool flat = on.takes_none_or_all(list.size());
       tile.for_own(team, [&](std::uint32_t i) {
         emit(list, i,
              flat ? 0.0
                   : b.half() / on.temperature * b.relative(score(list, i), on.temperature) *
-                        (input(list, i) - nearest - mean));
+                        (input(list, i) - nearest - centre));
       });
     }
   };
