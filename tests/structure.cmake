@@ -283,6 +283,11 @@ foreach(header IN LISTS on_device)
       string(APPEND missing "\n  docs/cuda.md: nothing names cuda/${header}")
     endif()
   endif()
+  # With --use_fast_math these are other functions.
+  file(STRINGS ${root}/include/rankloss/cuda/${header} approximated REGEX "(^|[^a-z0-9_])(exp|exp10|log|log2|log10|pow|sqrt|sin|cos|tan|tanh)f\\(")
+  if(approximated)
+    string(APPEND missing "\n  include/rankloss/cuda/${header}: expected a function of cuda/detail/float_functions.cuh instead of ${approximated}")
+  endif()
 endforeach()
 
 # Floors, from the ground: a header includes headers of its own floor and of those below. A face's last line, which brings in its engine, is not counted.
