@@ -67,6 +67,33 @@ TEST_CASE("cuda, fast math: a target that nearly is the softmax") {
   }
 }
 
+TEST_CASE(
+    "cuda, fast math: items far below one that is drawn first, and thousands of light ones above a heavy one") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const float gap : {60.0f, 89.5f, 119.5f}) {
+    auto in = cuda_support::lists_of_lengths<float, int>({5, 60, 300}, 3, 0.1);
+    for (std::size_t l = 0; l < 3; ++l) {
+      in.scores[static_cast<std::size_t>(in.offsets[l])] = gap;
+      in.relevance[static_cast<std::size_t>(in.offsets[l])] = 9;
+    }
+    INFO("gap " << gap);
+    agrees(listmle{}, in, ctx, {.hessian = false});
+  }
+  // What the light ones pull is small beside the sum of exponentials that it is divided by, but not beside what the heavy
+  // one loses.
+  const std::size_t n = 4000;
+  cuda_support::host_lists<float, int> in{.scores = std::vector<float>(n, 44.0f),
+                                          .relevance = std::vector<int>(n, 2)};
+  in.item_weights.assign(n, 0x1p-51);
+  in.scores[n - 2] = 0.0f;
+  in.relevance[n - 2] = 1;
+  in.item_weights[n - 2] = 1.0;
+  in.scores[n - 1] = -23.0f;
+  in.relevance[n - 1] = 0;
+  agrees(listmle{}, in, ctx, {.hessian = false});
+}
+
 TEST_CASE("cuda, fast math: numbers at the ends of the type") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
