@@ -3,9 +3,10 @@
 
 #include <rankloss/detail/base/abi.hpp>
 
-/// Functions of floats whose errors are the same whatever the compiler is told: with --use_fast_math the quotient of two
-/// floats, sqrtf, expf and logf become others, of errors that grow with the number or that are 0 beyond 2^126. Code of
-/// kernels names these instead. Those of doubles are beside them for code that is written once for both.
+/// Functions of floats whose errors are the same whatever the compiler is told: with --use_fast_math quotients
+/// of two floats, sqrtf, expf and logf are others, whose errors grow with the number, or which are 0 beyond
+/// 2^126. Code of kernels names these instead. Those of doubles are beside them for code that is written once
+/// for both.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// a / b
@@ -18,9 +19,9 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 /// a / b to two units in the last place, by few instructions, for b between 2^-126 and 2^126.
 [[nodiscard]] __device__ inline float near_quotient(float a, float b) { return __fdividef(a, b); }
 
-/// e^x, where the nearest whole power of 2 is that of `held`, which is x or, where that power is out of the range of
-/// floats, a number near the end of it: then what is left of x makes the result 0 or infinite. A device has an
-/// instruction for 2^x.
+/// e^x, as 2^power times what is left of x. The power is the nearest one to `held`: x, or a number near the end
+/// of the range where the power of x is beyond it, and what is left then makes the result 0 or infinite. A
+/// device has an instruction for 2^x.
 [[nodiscard]] __device__ inline float exp_by_power_of(float held, float x) {
   constexpr float inverse_ln2 = 0x1.715476p+0f, further = 0x1.4ae0c0p-26f;
   // A number of which the last bits are the power + 127: the bits of an exponent.

@@ -146,8 +146,8 @@ class near_exponentials<double> {
  private:
   score_distance<double> below_;
 };
-/// Times 2^42: exponentials are then in [2^-88, 2^42], and what they lack in floats is normal, as subnormal numbers may
-/// count as 0.
+/// Times 2^42: exponentials are then in [2^-88, 2^42], and what a float lacks of them is normal. Subnormal
+/// numbers may count as 0.
 ///
 /// The slope of item k is P_k - D_k: what earlier draws pull to it, less what its own pulls from it. All that
 /// is pulled to an item is pulled from earlier ones, so both are at most k times the greatest slope of the list.
