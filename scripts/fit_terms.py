@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""Makes the constants of sigmoid/kernel_terms.hpp, simd/lane_math.hpp and pairs/rank_terms.hpp in include/rankloss/detail.
+"""Makes the constants of sigmoid/kernel_terms.hpp, simd/lane_math.hpp and pairs/rank_terms.hpp in include/rankloss/detail,
+and of float_functions.cuh in include/rankloss/cuda/detail.
 
 Each kernel f(d), d >= 0, is u * q(u) with u = exp(-d) in (0, 1]. q is replaced by the polynomial of degree < K that is best in
 the largest error over [0, 1] (Remez exchange, 60 digits), so that f is a sum of K exponentials exp(-k d), k = 1..K.
@@ -41,6 +42,11 @@ def log_share(p):
     return -log(1 - p) / p if p else mpf(1)
 
 
+def log1p_tail(y):
+    """(log(1 + y) / y - 1) / y"""
+    return (log1p(y) / y - 1) / y if abs(y) > mpf(10) ** -20 else y / 3 - mpf(1) / 2
+
+
 def atan_tail(z):
     """(atan(q) / q - 1) / z with z = q^2"""
     q = sqrt(z)
@@ -57,6 +63,7 @@ FITS += [(f"far_{name}_{terms}", KERNELS[name], terms, mpf(0), exp(-mpf(1) / 2))
 FITS += [(f"exp2m1_{terms}", exp2m1, terms, -mpf(1) / 2, mpf(1) / 2) for terms in (7, 12)]
 FITS += [(f"log_share_{terms}", log_share, terms, mpf(0), mpf(1) / 2) for terms in (9, 21)]
 FITS += [(f"log_tail_{terms}", log_tail, terms, mpf(0), ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2) for terms in (4, 7)]
+FITS += [("log1p_tail_9", log1p_tail, 9, -mpf(1) / 3, mpf(1) / 3)]  # of floats on a device
 FITS += [("atan_tail_11", atan_tail, 11, mpf(0), (sqrt(2) - 1) ** 2)]
 
 

@@ -101,6 +101,7 @@ step configure 5 cmake --preset gpu -D "CMAKE_CUDA_ARCHITECTURES=$architecture" 
 step build 60 cmake --build --preset gpu || exit 1
 tests=$folder/tests/cuda/rankloss_cuda_tests
 step tests 10 "$tests" '~[no_device]' || true
+step tests-fast-math 10 "$folder/tests/cuda/rankloss_cuda_fast_math_tests" || true
 step benchmarks 30 "$folder/bench/cuda/rankloss_cuda_bench" --filter "$filter" --json "$folder/bench.json" || true
 # The losses that Python compiles: by the runtime alone, and where torch is, by its tensors and streams.
 export RANKLOSS_CACHE=$PWD/$folder/losses RANKLOSS_FLAGS="-isystem $PWD/$pack/usr/include/eigen3 -isystem $PWD/$pack/usr/include"

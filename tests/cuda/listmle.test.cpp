@@ -81,7 +81,7 @@ TEST_CASE("cuda: listmle with scores at any distance") {
 TEST_CASE("cuda: listmle of floats near to each other and far apart") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
-  // Lists within 120 temperatures are computed by plain sums, others are not.
+  // Lists within 90 temperatures are computed by plain sums, others are not.
   for (const double spread : {0.0, 1e-3, 5.0, 25.0, 1e3, 1e10}) {
     INFO("spread " << spread);
     auto in = cuda_support::lists_of_lengths<float, int>({2, 20, 70, 300}, 3, spread);

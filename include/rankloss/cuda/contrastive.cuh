@@ -141,7 +141,7 @@ struct contrastive_lines {
       if (loss.distance == distance::euclidean) {
         d = root_of(d);
         const T size = rounded(d);
-        slope = size > T{0} ? T{-1} / size : T{0};
+        slope = size > T{0} ? -inverse(size) : T{0};
       }
     }
     const T h = rounded(positive ? d - positive_margin : negative_margin - d);

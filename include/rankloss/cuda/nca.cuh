@@ -31,7 +31,7 @@ struct nca_form {
   [[nodiscard]] __device__ T slope(const number_type& s, bool) const {
     if (loss.distance != distance::euclidean) return rounded(scale);
     const T d = rounded(distance_at(s));
-    return d > T{0} ? rounded(scale) / d : T{0};
+    return d > T{0} ? quotient(rounded(scale), d) : T{0};
   }
   [[nodiscard]] double reach() const {
     if (loss.scale < least_narrow_factor) return -1.0;

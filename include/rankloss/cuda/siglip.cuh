@@ -104,7 +104,7 @@ struct siglip_lines {
     X value, slope;
     __device__ explicit term(X x) {
       const X u = exp_minus(x < X{0} ? -x : x);
-      const X high = X{1} / (X{1} + u);
+      const X high = detail::inverse(X{1} + u);
       value = (x < X{0} ? X{0} : x) + log1p(u);
       slope = x < X{0} ? u * high : high;
     }

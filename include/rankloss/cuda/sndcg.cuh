@@ -84,8 +84,8 @@ struct sndcg_list {
   __device__ void add_rank(rank_sums& sums, T& a, const Rank& rank, T slope_sum) const {
     const T argument = T{1} + static_cast<T>(rounded(rank));
     const T logarithm = log_of(argument);
-    T value = a * static_cast<T>(0.6931471805599453) / logarithm;
-    T slope = -value / (logarithm * argument);
+    T value = quotient(a * static_cast<T>(0.6931471805599453), logarithm);
+    T slope = quotient(-value, logarithm * argument);
     if (gains.cutoff > 0) {
       const auto cut = rankloss::detail::smooth_cut(exact_value(rank), static_cast<double>(gains.cutoff));
       slope = static_cast<T>(slope * cut.value + value * cut.slope);
@@ -100,9 +100,10 @@ struct sndcg_list {
   template <class T, class Rank>
   [[nodiscard]] __device__ T curvature_of(T g, const Rank& rank) const {
     const T argument = T{1} + static_cast<T>(rounded(rank));
-    const T inverse = T{1} / log_of(argument), step = inverse / argument;
-    const T value = g * static_cast<T>(0.6931471805599453) * inverse;
-    const T slope = -value * step, curvature = value * step * (T{2} * step + T{1} / argument);
+    const T by_logarithm = inverse(log_of(argument)), by_argument = inverse(argument);
+    const T step = by_logarithm * by_argument;
+    const T value = g * static_cast<T>(0.6931471805599453) * by_logarithm;
+    const T slope = -value * step, curvature = value * step * (T{2} * step + by_argument);
     if (gains.cutoff == 0) return curvature;
     const auto cut = rankloss::detail::smooth_cut(exact_value(rank), static_cast<double>(gains.cutoff));
     return static_cast<T>(curvature * cut.value + T{2} * slope * cut.slope + value * cut.curvature);

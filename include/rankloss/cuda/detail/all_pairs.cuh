@@ -70,9 +70,6 @@ template <class S>
   return x < S{0} ? -x : x;
 }
 
-/// a / b to two units in the last place, by few instructions, for b between 2^-126 and 2^126.
-[[nodiscard]] __device__ inline float near_quotient(float a, float b) { return __fdividef(a, b); }
-
 /// m - (a - b) with one rounding at most where that is near 0, so that its sign is right.
 [[nodiscard]] __device__ inline float rest_of(const two_floats& m, float a, float b) {
   const float d = a - b;

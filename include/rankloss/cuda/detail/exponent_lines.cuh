@@ -126,7 +126,7 @@ template <class Segment, class Exponent, class Counts>
     const bool positive = kind == pair_kind::positive;
     if (!counts(s, positive)) continue;
     const float top = positive ? positive_top : negative_top;
-    const float e = expf(rounded(exponent(two_floats{s, 0.0f}, positive) - two_floats{top, 0.0f}));
+    const float e = exp_of(rounded(exponent(two_floats{s, 0.0f}, positive) - two_floats{top, 0.0f}));
     if (positive)
       positive_total += e;
     else
@@ -215,7 +215,7 @@ struct exponents_of<float, Form> {
     // A top of doubles is not rounded.
     if (fabsf(score) <= reach && static_cast<double>(near_top) == top) {
       const two_floats s{score, 0.0f};
-      const float e = expf(rounded(narrow.exponent(s, positive) - two_floats{near_top, 0.0f}));
+      const float e = exp_of(rounded(narrow.exponent(s, positive) - two_floats{near_top, 0.0f}));
       return bounded((positive ? of.positive_multiple : of.negative_multiple) *
                      (e * narrow.slope(s, positive)));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/float_functions.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/detail/base/require.hpp>
@@ -16,10 +17,6 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 /// Grades of a table of gains that a kernel is given, at most.
 inline constexpr std::size_t most_grades = 64;
 
-[[nodiscard]] __device__ inline float log_of(float x) { return logf(x); }
-[[nodiscard]] __device__ inline double log_of(double x) { return log(x); }
-[[nodiscard]] __device__ inline float exp_of(float x) { return expf(x); }
-[[nodiscard]] __device__ inline double exp_of(double x) { return exp(x); }
 /// 2^x - 1, exact for small whole x.
 [[nodiscard]] __device__ inline float exp2_minus_1(float x) {
   return x < 0.5f ? expm1f(x * 0.693147181f) : exp2f(x) - 1.0f;
@@ -171,7 +168,8 @@ struct gain_options {
   [[nodiscard]] __device__ double ideal_term(T g, std::uint32_t greater, std::uint32_t equal_before) const {
     const std::uint32_t at = how == ideal::competition_ranks ? greater : greater + equal_before;
     if (cutoff > 0 && at >= cutoff) return 0.0;
-    return static_cast<double>(g * static_cast<T>(0.6931471805599453) / log_of(static_cast<T>(at) + T{2}));
+    return static_cast<double>(
+        quotient(g * static_cast<T>(0.6931471805599453), log_of(static_cast<T>(at) + T{2})));
   }
 
  private:

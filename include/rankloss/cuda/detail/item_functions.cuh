@@ -37,7 +37,7 @@ struct near_softplus {
   float high;  ///< and of |x|
 
   explicit __device__ near_softplus(float x) {
-    const float u = expf(-fabsf(x));
+    const float u = exp_up_to_88(-fabsf(x));
     log = log1pf(u);
     high = near_quotient(1.0f, 1.0f + u);
     low = u * high;

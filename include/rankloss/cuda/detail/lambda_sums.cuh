@@ -85,7 +85,7 @@ class lambda_sums {
     const double distance = scores_[i] - scores_[j];
     const double x = fmin(rule.sigmoid * distance, greatest_number<double>);
     const T u = static_cast<T>(exp_below<T>(x));
-    const T high = T{1} / (T{1} + u), low = u * high;
+    const T high = inverse(T{1} + u), low = u * high;
     double m = change(i, j);
     if (rule.near > 0.0) m /= distance + rule.near;
     const double pull = m * rule.sigmoid * static_cast<double>(preferred ? low : high);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/float_functions.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/product_tile.cuh>
 #include <rankloss/cuda/detail/team.cuh>
@@ -19,7 +20,7 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 using rankloss::detail::bounded;
 
 /// exp(-x) for x >= 0 in numbers of type T.
-[[nodiscard]] __device__ inline float exp_minus(float x) { return expf(-fmaxf(x, 0.0f)); }
+[[nodiscard]] __device__ inline float exp_minus(float x) { return exp_up_to_88(-fmaxf(x, 0.0f)); }
 [[nodiscard]] __device__ inline double exp_minus(double x) { return exp(-fmax(x, 0.0)); }
 /// The same of a double: what sums are multiplied by which are relative to something else.
 template <class T>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/float_functions.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/detail/base/host_device.hpp>
 
@@ -148,9 +149,8 @@ template <class R>
 }
 
 /// 1 / x
-[[nodiscard]] __device__ inline double inverse(double x) { return 1.0 / x; }
 [[nodiscard]] __device__ inline two_floats inverse(const two_floats& x) {
-  const float near = 1.0f / x.high;
+  const float near = inverse(x.high);
   return {near, -near * fmaf(near, x.low, fmaf(near, x.high, -1.0f))};
 }
 
@@ -194,8 +194,8 @@ template <int raise = 0>
 [[nodiscard]] __device__ inline two_floats root_of(const two_floats& x) {
   const float square = rounded(x);
   if (!(square > 0.0f)) return {0.0f, 0.0f};
-  const float high = sqrtf(square);
-  return {high, ((x.high - square + x.low) + fmaf(-high, high, square)) / (high + high)};
+  const float high = __fsqrt_rn(square);
+  return {high, quotient((x.high - square + x.low) + fmaf(-high, high, square), high + high)};
 }
 
 /// A long sum in lanes of S: of floats with the rounding error of each addition beside it, of doubles as it

@@ -194,7 +194,7 @@ class neural_band {
     chunked_sum<E> sum;
     walk_row(
         static_cast<std::int32_t>(i), [&](std::int32_t, E e) { sum.add(e, E{1}); }, [&] { sum.fold(); });
-    return E{1} / total(number<exact_number<E>>(E{1}), sum.number());
+    return inverse(total(number<exact_number<E>>(E{1}), sum.number()));
   }
   /// column_moments of these shares.
   [[nodiscard]] __device__ column moments_of_shares(std::uint32_t j, const E* shares) const {

@@ -126,7 +126,7 @@ __device__ inline void scan_grades(const Team& team, std::uint32_t n, const X& n
 }
 
 /// Scores that are at most so many temperatures apart are near to each other.
-inline constexpr double widest_of_near_scores = 120.0;
+inline constexpr double widest_of_near_scores = 90.0;
 /// Their exponentials, relative to the greatest one: rests are plain sums of these, and neither sums nor inverses
 /// leave the range.
 template <class N>
@@ -146,14 +146,15 @@ class near_exponentials<double> {
  private:
   score_distance<double> below_;
 };
-/// Times 2^64: exponentials are then in [2^-110, 2^64].
+/// Times 2^42: exponentials are then in [2^-88, 2^42], and what a float lacks of them is normal. Subnormal
+/// numbers may count as 0.
 ///
 /// The slope of item k is P_k - D_k: what earlier draws pull to it, less what its own pulls from it. All that
 /// is pulled to an item is pulled from earlier ones, so both are at most k times the greatest slope of the list.
 /// They are within 2^-32 of themselves, as exponentials are within 2^-34, sums and quotients within 2^-36. So
 /// slopes of n items are within n 2^-31 of the greatest one, which is 2e-6 for 4096 of them.
 ///
-/// What leaves the range of floats is less than 2^-72 for weights of at most 1, and less than 2^-140 where all
+/// What leaves the range of floats is less than 2^-72 for weights of at most 1, and less than 2^-120 where all
 /// of them are `least_weight` or more. The greatest D_k, which is at most n times the greatest slope, says
 /// whether that is nothing beside it.
 template <>
@@ -169,7 +170,7 @@ class near_exponentials<two_floats> {
                static_cast<float>(widest_of_near_scores);
   }
   [[nodiscard]] __device__ two_floats operator()(float score) const {
-    return exp_below<64>((two_floats{greatest_, 0.0f} - two_floats{score, 0.0f}) * unit_);
+    return exp_below<42>((two_floats{greatest_, 0.0f} - two_floats{score, 0.0f}) * unit_);
   }
   [[nodiscard]] static __device__ two_floats quotient(const two_floats& a, const two_floats& b) {
     const float near = near_quotient(a.high, b.high);
@@ -177,7 +178,7 @@ class near_exponentials<two_floats> {
   }
   [[nodiscard]] static __device__ float term(const two_floats& behind, const two_floats& e) {
     const float all = rounded(behind);
-    return all < 0x1p30f * e.high ? log1pf(near_quotient(all, e.high)) : logf(all) - logf(e.high);
+    return all < 0x1p30f * e.high ? log1pf(near_quotient(all, e.high)) : log_of(all) - log_of(e.high);
   }
 
  private:

@@ -42,7 +42,7 @@ struct sigmoid_at {
 
   __device__ explicit sigmoid_at(T x) {
     const T e = power_of(-x);
-    const T r = inverse(T{1} + e);
+    const T r = near_inverse(T{1} + e);
     tail = e * r;
     slope = tail * r;
   }
@@ -50,8 +50,8 @@ struct sigmoid_at {
  private:
   [[nodiscard]] static __device__ float power_of(float x) { return exp2f(x); }
   [[nodiscard]] static __device__ double power_of(double x) { return exp(x); }
-  [[nodiscard]] static __device__ float inverse(float x) { return near_quotient(1.0f, x); }
-  [[nodiscard]] static __device__ double inverse(double x) { return 1.0 / x; }
+  [[nodiscard]] static __device__ float near_inverse(float x) { return near_quotient(1.0f, x); }
+  [[nodiscard]] static __device__ double near_inverse(double x) { return 1.0 / x; }
 };
 template <class T>
 inline constexpr double exponent_unit = sizeof(T) == sizeof(float) ? 1.4426950408889634 : 1.0;

@@ -16,12 +16,12 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 /// exp(-x) for x >= 0, to the precision that scores of type T require; 0 from 700 on.
 template <class T>
 [[nodiscard]] __device__ inline float exp_below(float x) {
-  return expf(-x);
+  return exp_up_to_88(-x);
 }
 template <class T>
 [[nodiscard]] __device__ inline double exp_below(double x) {
   if constexpr (sizeof(T) == sizeof(float))
-    return static_cast<double>(expf(static_cast<float>(-x)));
+    return static_cast<double>(exp_up_to_88(static_cast<float>(-x)));
   else
     return x < 700.0 ? exp(-x) : 0.0;
 }
@@ -167,8 +167,8 @@ struct softmax_shares<float> {
     made.scaled_whole = {made.whole.high * unit, made.whole.low * unit};
     made.agreement = sums.agreement.number();
     made.agreement = {made.agreement.high * unit, made.agreement.low * unit};
-    made.inverse = 1.0f / rounded(made.whole);
-    made.each = made.inverse / rounded(made.total);
+    made.inverse = detail::inverse(rounded(made.whole));
+    made.each = quotient(made.inverse, rounded(made.total));
     return made;
   }
   [[nodiscard]] __device__ float share(float e) const { return e * inverse; }
@@ -205,12 +205,13 @@ struct softmax_result {
     softmax_result made{};
     made.shares = softmax_shares<S>::of(sums, total);
     // The sum of v d may be infinite; nothing is subtracted from it, so no NaN arises.
-    const S scaled = rounded(sums.distance.number()) / rounded(total);
+    const S scaled = quotient(rounded(sums.distance.number()), rounded(total));
     const S cross = (scaled < largest ? scaled : largest) + log_of_sum(sums.whole.number());
-    made.first = bounded_factor<T>(mass / temperature);
-    made.second = bounded_factor<T>(poly / temperature);
-    made.first_bend = bounded_factor<T>(mass / temperature / temperature);
-    made.second_bend = bounded_factor<T>(poly / temperature / temperature);
+    const S by_mass = quotient(mass, temperature), by_poly = quotient(poly, temperature);
+    made.first = bounded_factor<T>(by_mass);
+    made.second = bounded_factor<T>(by_poly);
+    made.first_bend = bounded_factor<T>(quotient(by_mass, temperature));
+    made.second_bend = bounded_factor<T>(quotient(by_poly, temperature));
     const S value = mass * cross + poly * made.shares.disagreement();
     made.value = value < -largest ? -largest : value > largest ? largest : value;
     return made;
@@ -321,7 +322,7 @@ template <class Compute, class Team, class T, class R>
   });
   most = greatest(team, most);
   if (compute.needs_greatest()) decisive = greatest(team, decisive);
-  const score_distance<float> below{most, 2.0f / temperature};
+  const score_distance<float> below{most, quotient(2.0f, temperature)};
   const float widest = exact ? below(least_score) : greatest_number<float>;
   const auto of = compute.template target<T>(decisive, items.number);
   long_sum<float> own_total;
@@ -403,7 +404,7 @@ struct softmax_list {
   }
   template <class T, class S>
   [[nodiscard]] __device__ relevance_target<T, S> target(S most, std::uint64_t) const {
-    return {{most, S{2} / static_cast<S>(loss.relevance_temperature)}, by_softmax()};
+    return {{most, quotient(S{2}, static_cast<S>(loss.relevance_temperature))}, by_softmax()};
   }
   template <class S>
   [[nodiscard]] __device__ S mass(S own) const {

@@ -30,7 +30,7 @@ struct near_ratio {
   __device__ near_ratio(float upper, float lower) {
     const two_floats difference = two_floats{upper, 0.0f} - two_floats{lower, 0.0f};
     log = difference.high;
-    const float near = expf(log);
+    const float near = exp_of(log);
     ratio = fmaf(near, difference.low, near);
   }
   [[nodiscard]] __device__ bool holds() const { return fabsf(log) <= 15.0f; }

@@ -109,8 +109,8 @@ struct average_precision_list {
       const std::uint32_t above = begin > 0 ? relevant[begin - 1] : 0;
       const std::uint32_t inside = relevant[end - 1] - above;
       if (inside == 0) return;
-      precisions += static_cast<double>(weights[end - 1] * precision_at<T>(p, begin, end, above, inside) /
-                                        static_cast<T>(end - begin));
+      precisions += static_cast<double>(quotient(
+          weights[end - 1] * precision_at<T>(p, begin, end, above, inside), static_cast<T>(end - begin)));
     });
     return sum(team, precisions) / total;
   }
@@ -120,8 +120,9 @@ struct average_precision_list {
   template <class S>
   [[nodiscard]] static __device__ S precision_at(std::uint32_t p, std::uint32_t begin, std::uint32_t end,
                                                  std::uint32_t above, std::uint32_t inside) {
-    const S density = end - begin > 1 ? static_cast<S>(inside - 1) / static_cast<S>(end - begin - 1) : S{0};
-    return (static_cast<S>(above + 1) + density * static_cast<S>(p - begin)) / static_cast<S>(p + 1);
+    const S density =
+        end - begin > 1 ? quotient(static_cast<S>(inside - 1), static_cast<S>(end - begin - 1)) : S{0};
+    return quotient(static_cast<S>(above + 1) + density * static_cast<S>(p - begin), static_cast<S>(p + 1));
   }
 };
 

@@ -26,8 +26,9 @@ struct counted_discount {
   std::uint32_t counted;
 
   [[nodiscard]] __device__ S operator()(std::uint32_t position) const {
-    return position < counted ? static_cast<S>(0.6931471805599453) / log_of(S{2} + static_cast<S>(position))
-                              : S{0};
+    return position < counted
+               ? quotient(static_cast<S>(0.6931471805599453), log_of(S{2} + static_cast<S>(position)))
+               : S{0};
   }
 };
 
@@ -99,7 +100,7 @@ struct ndcg_list {
     double dcg = 0.0;
     for (std::uint32_t p = team.rank(); p < n; p += team.size()) {
       const std::uint32_t end = runs.end(p);
-      dcg += static_cast<double>(g[order[p]] * (sums[end - 1] / static_cast<S>(end - runs.begin(p))));
+      dcg += static_cast<double>(g[order[p]] * quotient(sums[end - 1], static_cast<S>(end - runs.begin(p))));
     }
     return sum(team, dcg) / best;
   }
