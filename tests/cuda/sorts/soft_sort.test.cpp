@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstdint>
+
 namespace cuda_sorts_soft_sort_test {
 
 using rankloss::soft_sort;
@@ -52,6 +54,17 @@ TEST_CASE("cuda: soft_sort of 30 000 items", "[lengths]") {
   rankloss::cuda::context ctx(own);
   const auto in = cuda_support::sorts_of_lengths<float>({30000}, 5);
   cuda_support::agrees(soft_sort{.temperature = 0.01}, in, ctx);
+}
+
+// Two floats hold most of them; others are computed in doubles.
+TEST_CASE("cuda: soft_sort of odd floats") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  std::uint32_t seed = 1;
+  for (const double t : {1e-15, 1e-3, 1.0, 1e6, 1e33}) {
+    INFO("temperature " << t);
+    cuda_support::agrees(soft_sort{.temperature = t}, cuda_support::odd_sorts(60, t, seed++), ctx);
+  }
 }
 
 TEMPLATE_TEST_CASE("cuda: soft_sort with every option", "", float, double) {
