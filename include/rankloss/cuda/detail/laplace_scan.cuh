@@ -118,8 +118,8 @@ struct laplace_scan {
   }
 };
 
-/// The ways along n sorted items; of[p] is the decay to position p from the one before. Upwards a scan meets item
-/// n - 1 - k at its position k.
+/// The ways along n sorted items; of[p] is the decay to position p from the one before. Upwards a scan meets
+/// item n - 1 - k at its position k.
 template <class N>
 struct downwards {
   const N* of;
@@ -140,9 +140,9 @@ struct upwards {
 ///
 ///     sum_j w_j e^-|x_j - x_k|
 ///
-/// In numbers of two floats these are right to some 2^-30. Differences of two such sums have the rounding errors of
-/// 2^-44 of both, since what is wrong with a decay is so in either: with values v_j, the sum of w_j v_j less v_k times
-/// that of w_j is right to 2^-30 of what laplace_scan adds up.
+/// In numbers of two floats these are right to some 2^-30. Differences of two such sums have the rounding
+/// errors of 2^-44 of both, since what is wrong with a decay is so in either: with values v_j, the sum of w_j
+/// v_j less v_k times that of w_j is right to 2^-30 of what laplace_scan adds up.
 ///
 /// Calls emit(item, sums). weights(item) are those of an item, as decayed_sums<K, N>::numbers.
 template <std::size_t K, class N, class Team, class Way, class Weights, class Emit>
@@ -162,6 +162,26 @@ __device__ inline void scan_weights(const Team& team, std::uint32_t n, const Way
   }
   team.sync();
 }
+
+/// The range of numbers x [n], as floats.
+struct float_range {
+  float lowest, highest;
+
+  template <class Team, class X>
+  [[nodiscard]] static __device__ float_range of(const Team& team, std::uint32_t n, const X* x) {
+    float_range own{greatest_number<float>, lowest_number<float>};
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
+      own.lowest = fminf(own.lowest, static_cast<float>(x[i]));
+      own.highest = fmaxf(own.highest, static_cast<float>(x[i]));
+    }
+    return {least(team, own.lowest), greatest(team, own.highest)};
+  }
+  [[nodiscard]] __device__ float span() const { return highest - lowest; }
+  [[nodiscard]] __device__ float centre() const { return 0.5f * lowest + 0.5f * highest; }
+  [[nodiscard]] __device__ float largest() const { return fmaxf(-lowest, highest); }
+  /// Whether sums of products with numbers of this size stay within what two floats hold.
+  [[nodiscard]] static __device__ bool hold(float size) { return size >= 1e-15f && size <= 1e15f; }
+};
 
 /// The scans of n sorted items down and up; of[p] is the decay to position p from the one before.
 struct laplace_scans {

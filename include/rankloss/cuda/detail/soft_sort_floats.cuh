@@ -14,29 +14,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// The range of numbers x [n], which are floats.
-struct float_range {
-  float lowest, highest;
-
-  template <class Team, class X>
-  [[nodiscard]] static __device__ float_range of(const Team& team, std::uint32_t n, const X* x) {
-    float_range own{greatest_number<float>, lowest_number<float>};
-    for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
-      own.lowest = fminf(own.lowest, static_cast<float>(x[i]));
-      own.highest = fmaxf(own.highest, static_cast<float>(x[i]));
-    }
-    return {least(team, own.lowest), greatest(team, own.highest)};
-  }
-  [[nodiscard]] __device__ float span() const { return highest - lowest; }
-  [[nodiscard]] __device__ float centre() const { return 0.5f * lowest + 0.5f * highest; }
-  [[nodiscard]] __device__ float largest() const { return fmaxf(-lowest, highest); }
-  /// Whether sums of products with numbers of this size stay within what two floats hold.
-  [[nodiscard]] static __device__ bool hold(float size) { return size >= 1e-15f && size <= 1e15f; }
-};
-
-/// soft_sort of one list of floats by distances, by scans in state_number<float>. Nothing is emitted, and the answer
-/// is false, where the largest number that is asked for is small beside those that it is a sum of: then it may lack
-/// digits.
+/// soft_sort of one list of floats by distances, by scans in state_number<float>. Nothing is emitted, and the
+/// answer is false, where the largest number that is asked for is small beside those that it is a sum of:
+/// then it may lack digits.
 class soft_sort_floats {
   using N = state_number<float>;
   template <std::size_t K>
@@ -131,7 +111,8 @@ class soft_sort_floats {
           rows_[p] = (sided.of[1] - values_[p] * sided.of[0]) - rows_[p];
           most = fmaxf(most, size_of(rows_[p]));
         });
-    // A column of the kernel, divided by the sums of rows, is at most some ones, and little where rows are so.
+    // A column of the kernel, divided by the sums of rows, is at most some ones, and little where rows are
+    // so.
     mass = fminf(greatest(team, mass), 1.0f);
     const float size = unit * largest * range.span();
     if (!(greatest(team, most) >= size * fmaxf(0x1p-11f * mass, 0x1p-50f))) return false;
@@ -161,8 +142,8 @@ class soft_sort_floats {
   [[nodiscard]] __device__ N mass_at(std::uint32_t p, const N& below) const {
     return number<N>(1.0) + (above_[p].of[0] + below);
   }
-  /// Fills above_ and below_, and calls meet(p, sums below less those above) for each position. Equal scores are on
-  /// neither side: the sums are those at the ends of their run.
+  /// Fills above_ and below_, and calls meet(p, sums below less those above) for each position. Equal scores
+  /// are on neither side: the sums are those at the ends of their run.
   template <class Team, class Weights, class Meet>
   __device__ void for_sums(const Team& team, Weights weights, Meet meet) const {
     scan_weights<2, N>(team, n_, down(), weights,

@@ -10,6 +10,7 @@
 #include <rankloss/cuda/detail/score_steps.cuh>
 #include <rankloss/cuda/detail/sigmoid_sums.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 #include <rankloss/cuda/detail/tile_scan.cuh>
 #include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/cuda/ranks/rank.hpp>
@@ -22,8 +23,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// laplace_ranks of one list, by two scans of the sorted scores. Those of floats are of state_number<float>, and of
-/// doubles where these do not suffice.
+/// laplace_ranks of one list, by two scans of the sorted scores. Those of floats are of state_number<float>,
+/// and of doubles where these do not suffice.
 struct laplace_ranks_list {
   double temperature, scale, base;  // scale: 1 / temperature
   bool ascending;
@@ -49,8 +50,8 @@ struct laplace_ranks_list {
 
   /// Whether two floats hold distances in temperatures.
   [[nodiscard]] __device__ bool floats_hold_distances() const { return temperature <= 1e30; }
-  /// Whether they hold ranks: where the mean of these is not small beside what they are counted from, and where they
-  /// differ by more than rounding.
+  /// Whether they hold ranks: where the mean of these is not small beside what they are counted from, and
+  /// where they differ by more than rounding.
   [[nodiscard]] __device__ bool floats_hold_ranks(std::uint32_t n, float first, float last) const {
     const double half = 0.5 * (static_cast<double>(n) - 1.0);
     const double spread = (static_cast<double>(first) - static_cast<double>(last)) * scale;
@@ -168,21 +169,13 @@ struct laplace_ranks_list {
     [[nodiscard]] __device__ downwards<N> down() const { return {decay_}; }
     [[nodiscard]] __device__ upwards<N> up() const { return {n_, decay_}; }
 
-    /// Fills above_ with sum_j (c_j - c_k) e^-|x_j - x_k|. False where some of these may be wrong: where the largest
-    /// is small beside the errors of what they are differences of.
+    /// Fills above_ with sum_j (c_j - c_k) e^-|x_j - x_k|. False where some of these may be wrong: where the
+    /// largest is small beside the errors of what they are differences of.
     template <class Team>
     [[nodiscard]] __device__ bool pull_in_floats(const Team& team, const double* c) {
-      float lowest = greatest_number<float>, highest = lowest_number<float>;
-      for_own(team, [&](std::uint32_t i) {
-        const auto own = static_cast<float>(c[i]);
-        lowest = fminf(lowest, own);
-        highest = fmaxf(highest, own);
-      });
-      lowest = least(team, lowest);
-      highest = greatest(team, highest);
-      const float span = highest - lowest;
-      if (!(span >= 1e-15f && span <= 1e15f)) return false;
-      const double centre = 0.5 * (static_cast<double>(lowest) + static_cast<double>(highest));
+      const auto range = float_range::of(team, n_, c);
+      if (!float_range::hold(range.span())) return false;
+      const auto centre = static_cast<double>(range.centre());
       for_own(team, [&](std::uint32_t p) { weights_[p] = number<N>(c[order_[p]] - centre); });
       team.sync();
       const auto weights = [&](std::uint32_t p) { return numbers<2>{{number<N>(1.0), weights_[p]}}; };
@@ -198,7 +191,7 @@ struct laplace_ranks_list {
         above_[p] = all;
         most = fmaxf(most, fabsf(static_cast<float>(leading(all))));
       });
-      return greatest(team, most) >= span * fmaxf(0x1p-9f * greatest(team, mass), 0x1p-50f);
+      return greatest(team, most) >= range.span() * fmaxf(0x1p-9f * greatest(team, mass), 0x1p-50f);
     }
 
     const laplace_ranks_list& on_;
