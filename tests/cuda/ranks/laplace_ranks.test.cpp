@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <rankloss/metrics/average_precision.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
+#include <rankloss/smooth_metric.hpp>
+#include <rankloss/soft_spearman.hpp>
 
+#include "cuda/support/list_checks.hpp"
 #include "cuda/support/rank_checks.hpp"
 
 #include <catch2/catch.hpp>
@@ -61,6 +65,21 @@ TEST_CASE("cuda: laplace_ranks of floats that are all but equal") {
   for (const double spread : {1e-7, 1e-4, 1e-2, 1.0})
     cuda_support::agrees(laplace_ranks{.base = -50.0},
                          cuda_support::scores_of_lengths<float>({101}, 5, spread), ctx);
+}
+
+// Losses of ranks pull doubles through them.
+TEST_CASE("cuda: laplace_ranks of floats in losses") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  using smooth_ap = rankloss::smooth_metric<rankloss::metrics::average_precision, laplace_ranks>;
+  unsigned seed = 1;
+  for (const double t : {0.01, 0.3, 30.0}) {
+    INFO("temperature " << t);
+    const auto in = cuda_support::lists_of_lengths<float, int>({3, 20, 33, 64, 150, 300, 700}, seed++);
+    cuda_support::agrees(smooth_ap{.ranks = {.temperature = t}}, in, ctx);
+    cuda_support::agrees(smooth_ap{.metric = {.cutoff = 5}, .ranks = {.temperature = t}}, in, ctx);
+    cuda_support::agrees(rankloss::soft_spearman<laplace_ranks>{.ranks = {.temperature = t}}, in, ctx);
+  }
 }
 
 // Sums are formed from differences, so that what cotangents have in common within a crowd is lost nowhere.
