@@ -79,6 +79,7 @@ set(cuda_tested_by
     detail/embedding_side:embedding_batch
     detail/exponent_lines:circle
     detail/faults:context
+    detail/falling_bits:detail/segmented_sort
     detail/field_faults:preference_batch
     detail/gain_steps:neural_ndcg
     detail/gains:sndcg
@@ -137,6 +138,7 @@ set(cuda_tested_by
     detail/sinkhorn_steps:sorts/sinkhorn
     detail/smooth_metric_steps:smooth_metric
     detail/sndcg_steps:sndcg
+    detail/soft_sort_floats:sorts/soft_sort
     detail/soft_top_k_list:sorts/soft_top_k
     detail/softmax_list:softmax_cross_entropy
     detail/softmax_steps:softmax_cross_entropy
@@ -146,6 +148,7 @@ set(cuda_tested_by
     detail/step_floats:ppo
     detail/step_statistics:ppo
     detail/stop_steps:smooth_metric
+    detail/team_sort:detail/team
     detail/term_kernel:preference_batch
     detail/terms_of_ranks:smooth_metric
     detail/tied_draws:plackett_luce

@@ -9,6 +9,7 @@
 #include <rankloss/cuda/detail/score_runs.cuh>
 #include <rankloss/cuda/detail/sinkhorn_band.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/neural_ndcg.hpp>

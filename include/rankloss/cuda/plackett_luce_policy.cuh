@@ -10,6 +10,7 @@
 #include <rankloss/cuda/detail/ragged_lists.cuh>
 #include <rankloss/cuda/detail/scratch_plan.hpp>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 #include <rankloss/cuda/detail/term_kernel.cuh>
 #include <rankloss/cuda/plackett_luce_policy.hpp>
 #include <rankloss/detail/base/finite.hpp>

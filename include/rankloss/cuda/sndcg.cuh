@@ -7,6 +7,7 @@
 #include <rankloss/cuda/detail/sigmoid_sums.cuh>
 #include <rankloss/cuda/detail/sndcg_steps.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>

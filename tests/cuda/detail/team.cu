@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/cuda/detail/launch.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 
 #include "cuda/detail/team.hpp"
 #include "cuda/support/device.hpp"
+
+#include <cstdint>
+#include <vector>
 
 namespace cuda_detail_team_test {
 namespace {
@@ -85,7 +89,38 @@ __global__ void by_block(pointers p) {
   find_all(of::block_team(slots), p, memory);
 }
 
+template <class T, class Team>
+__device__ void sort_keys(const Team& team, T* keys, std::uint32_t* order, std::uint32_t n) {
+  for (std::uint32_t i = team.rank(); i < n; i += team.size()) order[i] = i;
+  of::sort_falling(team, n, keys, order);
+}
+template <class T>
+__global__ void sort_by_warp(T* keys, std::uint32_t* order, std::uint32_t n) {
+  sort_keys(of::warp_team(), keys, order, n);
+}
+template <class T>
+__global__ void sort_by_block(T* keys, std::uint32_t* order, std::uint32_t n) {
+  __shared__ of::block_team::slots slots;
+  sort_keys(of::block_team(slots), keys, order, n);
+}
+
 }  // namespace
+
+template <class T>
+std::vector<std::uint32_t> sort(std::vector<T>& keys, unsigned threads) {
+  using cuda_support::array;
+  const array<T> on_device(keys);
+  const array<std::uint32_t> order(keys.size());
+  of::launch("sort", threads == 0 ? sort_by_warp<T> : sort_by_block<T>, 1, threads == 0 ? 32 : threads, 0,
+             nullptr, on_device.data(), order.data(), static_cast<std::uint32_t>(keys.size()));
+  keys = on_device.host();
+  return order.host();
+}
+template std::vector<std::uint32_t> sort(std::vector<float>&, unsigned);
+template std::vector<std::uint32_t> sort(std::vector<double>&, unsigned);
+template std::vector<std::uint32_t> sort(std::vector<std::int8_t>&, unsigned);
+template std::vector<std::uint32_t> sort(std::vector<std::uint8_t>&, unsigned);
+template std::vector<std::uint32_t> sort(std::vector<int>&, unsigned);
 
 findings find(const std::vector<float>& numbers, unsigned threads) {
   using cuda_support::array;

@@ -22,4 +22,8 @@ struct findings {
 /// Computed by a warp (threads = 0), or by a block of so many threads, in shared memory.
 findings find(const std::vector<float>& numbers, unsigned threads);
 
+/// Sorts keys, the greatest first, by a warp (threads = 0) or by a block; returns where they stood.
+template <class T>
+std::vector<std::uint32_t> sort(std::vector<T>& keys, unsigned threads);
+
 }  // namespace cuda_detail_team_test

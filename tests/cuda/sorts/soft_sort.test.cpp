@@ -5,6 +5,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstddef>
+#include <cstdint>
+
 namespace cuda_sorts_soft_sort_test {
 
 using rankloss::soft_sort;
@@ -52,6 +55,35 @@ TEST_CASE("cuda: soft_sort of 30 000 items", "[lengths]") {
   rankloss::cuda::context ctx(own);
   const auto in = cuda_support::sorts_of_lengths<float>({30000}, 5);
   cuda_support::agrees(soft_sort{.temperature = 0.01}, in, ctx);
+}
+
+// Two floats hold most of them; others are computed in doubles.
+TEST_CASE("cuda: soft_sort of odd floats") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  std::uint32_t seed = 1;
+  for (const double t : {1e-15, 1e-3, 1.0, 1e6, 1e33}) {
+    INFO("temperature " << t);
+    cuda_support::agrees(soft_sort{.temperature = t}, cuda_support::odd_sorts(60, t, seed++), ctx);
+  }
+}
+
+// Rows and columns are nearly even, so that hardly anything is left of what they add up.
+TEST_CASE("cuda: soft_sort of floats that cancel") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const float spread : {3e-9f, 1e-7f, 1e-4f}) {
+    auto in = cuda_support::sorts_of_lengths<float>({64}, 3);
+    for (std::size_t i = 0; i < 64; ++i) {
+      in.lists.scores[i] = spread * static_cast<float>(i * i) / 4096.0f;
+      in.values[i] = i % 2 == 0 ? 1.0f : -1.0f;
+    }
+    INFO("spread " << spread);
+    if (spread < 1e-8f)  // rows differ by less than the CPU knows
+      cuda_support::agrees(soft_sort{}, in, ctx, {cuda_support::sort_product::transposed});
+    else
+      cuda_support::agrees(soft_sort{}, in, ctx);
+  }
 }
 
 TEMPLATE_TEST_CASE("cuda: soft_sort with every option", "", float, double) {

@@ -8,6 +8,7 @@
 
 #include "cuda/support/device.hpp"
 #include "cuda/support/list_checks.hpp"
+#include "cuda/support/odd_lists.hpp"
 #include "cuda/support/ranks_on_device.hpp"
 
 #include <catch2/catch.hpp>
@@ -40,6 +41,14 @@ template <class T>
   std::normal_distribution<double> normal;
   for (std::size_t i = 0; i < in.lists.scores.size(); ++i)
     in.input.push_back(random() % 5 == 0 ? T{0} : static_cast<T>(normal(random)));
+  return in;
+}
+
+[[nodiscard]] inline host_scores<float> odd_scores(std::size_t lists, double temperature,
+                                                   std::uint32_t seed) {
+  odd_numbers random(seed);
+  host_scores<float> in{odd_lists(lists, temperature, random), {}};
+  put_odd_numbers(in.lists, in.input, random);
   return in;
 }
 

@@ -7,6 +7,7 @@
 
 #include "cuda/support/device.hpp"
 #include "cuda/support/list_checks.hpp"
+#include "cuda/support/odd_lists.hpp"
 #include "cuda/support/sorts_on_device.hpp"
 
 #include <catch2/catch.hpp>
@@ -41,6 +42,14 @@ template <class T>
     in.values.push_back(static_cast<T>(normal(random)));
     in.cotangent.push_back(random() % 5 == 0 ? T{0} : static_cast<T>(normal(random)));
   }
+  return in;
+}
+
+[[nodiscard]] inline host_sorts<float> odd_sorts(std::size_t lists, double temperature, std::uint32_t seed) {
+  odd_numbers random(seed);
+  host_sorts<float> in{odd_lists(lists, temperature, random), {}, {}};
+  put_odd_numbers(in.lists, in.values, random);
+  put_odd_numbers(in.lists, in.cotangent, random);
   return in;
 }
 

@@ -78,7 +78,7 @@ class distance_sums {
   static constexpr std::size_t item_bytes = 5 * sizeof(double);
 
   template <class Team>
-  __device__ distance_sums(const Team& team, const falling_runs& scores, std::uint32_t n, bool squared,
+  __device__ distance_sums(const Team& team, const runs_of<T>& scores, std::uint32_t n, bool squared,
                            double scale, team_scratch& scratch)
       : scores_(scores), n_(n), squared_(squared), scale_(scale) {
     passed_.decay = scratch.take<double>(n);
@@ -88,8 +88,9 @@ class distance_sums {
     passed_.below_moved = scratch.take<double>(n);
     if (!squared)
       for (std::uint32_t p = team.rank(); p < n; p += team.size())
-        passed_.decay[p] =
-            p > 0 ? passed_sums::decay_between(scale, scores.keys[p - 1], scores.keys[p]) : 0.0;
+        passed_.decay[p] = p > 0 ? passed_sums::decay_between(scale, static_cast<double>(scores.keys[p - 1]),
+                                                              static_cast<double>(scores.keys[p]))
+                                 : 0.0;
   }
 
   /// Calls emit(k, sums, sided sums) for each position, from w(j), r(j) and v(j), which all threads read.
@@ -111,7 +112,8 @@ class distance_sums {
       const auto put = [&](const kernel_sums& sums, const kernel_sums& sided) { emit(k, sums, sided); };
       if (squared_)
         walk_within_reach<T>(
-            k, n_, scale_, [&](std::uint32_t j) { return scores_.keys[j]; }, w, r, v, put);
+            k, n_, scale_, [&](std::uint32_t j) { return static_cast<double>(scores_.keys[j]); }, w, r, v,
+            put);
       else
         passed_.meet(k, scores_.begin(k), scores_.end(k) - 1, w, r, v, put);
     }
@@ -119,7 +121,7 @@ class distance_sums {
   }
 
  private:
-  const falling_runs& scores_;
+  const runs_of<T>& scores_;
   std::uint32_t n_;
   bool squared_;
   double scale_;

@@ -73,6 +73,29 @@ struct decayed_sum {
     return {a.decay * b.decay, fma(b.decay, a.sum, b.sum)};
   }
 };
+/// The same of K states that decay alike.
+template <std::size_t K, class N>
+struct decayed_sums {
+  struct numbers {
+    N of[K];
+  };
+  N decay;
+  numbers sums;
+
+  [[nodiscard]] static __device__ decayed_sums nothing() { return {number<N>(1.0), {}}; }
+  /// One step to the next item, with the decay q to it.
+  __device__ void pass(const N& q, const numbers& weights) {
+    decay = decay * q;
+#pragma unroll
+    for (std::size_t k = 0; k < K; ++k) sums.of[k] = q * (sums.of[k] + weights.of[k]);
+  }
+  [[nodiscard]] static __device__ decayed_sums joined(const decayed_sums& a, const decayed_sums& b) {
+    decayed_sums both{a.decay * b.decay, {}};
+#pragma unroll
+    for (std::size_t k = 0; k < K; ++k) both.sums.of[k] = multiply_add(b.decay, a.sums.of[k], b.sums.of[k]);
+    return both;
+  }
+};
 
 /// The states at the beginning of what a team scans: none, or those that another part hands on.
 struct nothing_before {

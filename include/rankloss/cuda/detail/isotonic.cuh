@@ -3,6 +3,7 @@
 
 #include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 #include <rankloss/detail/base/finite.hpp>
 
 #include <cstddef>

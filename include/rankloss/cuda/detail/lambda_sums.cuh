@@ -7,6 +7,7 @@
 #include <rankloss/cuda/detail/pair_weights.cuh>
 #include <rankloss/cuda/detail/softmax_list.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/tree_grades.hpp>

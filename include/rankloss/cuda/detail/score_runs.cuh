@@ -3,6 +3,7 @@
 
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 
 #include <cstddef>
 #include <cstdint>
@@ -108,9 +109,11 @@ class runs_of {
 
   /// Where the run of a position begins and ends.
   [[nodiscard]] __device__ std::uint32_t begin(std::uint32_t p) const {
+    if (p == 0 || keys[p - 1] != keys[p]) return p;
     return first([&](std::uint32_t q) { return keys[q] <= keys[p]; });
   }
   [[nodiscard]] __device__ std::uint32_t end(std::uint32_t p) const {
+    if (p + 1 == n_ || keys[p + 1] != keys[p]) return p + 1;
     return first([&](std::uint32_t q) { return keys[q] < keys[p]; });
   }
   /// The share of the first k positions in the run of position p.

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/falling_bits.cuh>
 #include <rankloss/cuda/detail/launch.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/detail/tiles.cuh>
-#include <rankloss/detail/sorting/descending_key.hpp>
 
 #include <cuda_runtime_api.h>
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -25,28 +24,6 @@ inline constexpr unsigned tile_warps = tile_threads / warp_size;
 /// Items that each thread moves, and those of a warp, which are neighbours.
 inline constexpr unsigned thread_items = tile_items / tile_threads;
 inline constexpr std::uint32_t warp_items = thread_items * warp_size;
-
-/// The bits by which numbers are sorted, the greatest first: those of a greater number are the lesser ones,
-/// and those of -0 are those of 0.
-template <class X>
-struct falling_bits {
-  using type = rankloss::detail::key_of<X>;
-  [[nodiscard]] static __device__ type of(X x) { return rankloss::detail::descending_key(x); }
-  [[nodiscard]] static __device__ X number(type bits) { return rankloss::detail::value_of<X>(bits); }
-};
-template <std::integral X>
-requires(sizeof(X) <= sizeof(std::uint32_t)) struct falling_bits<X> {
-  using type = std::uint32_t;
-  [[nodiscard]] static __device__ type of(X x) {
-    return static_cast<type>(x) ^ (std::is_signed_v<X> ? 0x7fffffffu : 0xffffffffu);
-  }
-};
-/// As losses take numbers of more than 32 bits for doubles.
-template <std::integral X>
-requires(sizeof(X) > sizeof(std::uint32_t)) struct falling_bits<X> {
-  using type = std::uint64_t;
-  [[nodiscard]] static __device__ type of(X x) { return falling_bits<double>::of(static_cast<double>(x)); }
-};
 
 /// The runs of equal ones among n sorted keys.
 template <class Key>

@@ -4,6 +4,7 @@
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/sigmoid_sums.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/sigmoid/laplace_threshold.hpp>
 #include <rankloss/sorts/soft_top_k.hpp>

@@ -36,6 +36,8 @@ struct sort_list {
   device_span<const T> cotangent;  ///< empty but in a pullback
   sort_product what;
 
+  static constexpr bool wide =
+      sizeof(T) == sizeof(double);  ///< whether sums of products can be beyond the doubles
   static constexpr bool keeps = requires(const On& own) { own.kept_bytes(std::size_t{}, sort_product{}); };
 
   template <class S>
@@ -64,11 +66,18 @@ struct sort_list {
       v[i] = static_cast<double>(values[items.at(i)]);
       if (!cotangent.empty()) c[i] = static_cast<double>(cotangent[items.at(i)]);
     }
-    const double unit = into_units(team, n, v);
-    const double other_unit = cotangent.empty() ? 1.0 : into_units(team, n, c);
+    double unit = 1.0, other_unit = 1.0;
+    if constexpr (wide) {
+      unit = into_units(team, n, v);
+      if (!cotangent.empty()) other_unit = into_units(team, n, c);
+    } else {
+      team.sync();
+    }
     on.template multiply<T>(
         team, n, [&](std::uint32_t i) { return rankloss::detail::bounded(items.score(i)); }, what, v, c,
-        [&](std::uint32_t i, double x) { sink.put(i, held_as<T>(held_as<double>(x / unit) / other_unit)); },
+        [&](std::uint32_t i, double x) {
+          sink.put(i, held_as<T>(wide ? held_as<double>(x / unit) / other_unit : x));
+        },
         scratch, kept...);
     return 0.0;
   }

@@ -5,6 +5,7 @@
 #include <rankloss/cuda/detail/order_rests.cuh>
 #include <rankloss/cuda/detail/softmax_list.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 #include <rankloss/detail/base/finite.hpp>
 
 #include <cstddef>

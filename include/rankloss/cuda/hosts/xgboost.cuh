@@ -4,6 +4,7 @@
 #include <rankloss/cuda/detail/lambda_sums.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/hosts/xgboost.hpp>
 #include <rankloss/random.hpp>

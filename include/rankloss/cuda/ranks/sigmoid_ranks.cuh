@@ -9,6 +9,7 @@
 #include <rankloss/cuda/detail/sigmoid_sums.cuh>
 #include <rankloss/cuda/detail/sigmoid_tiles.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 #include <rankloss/cuda/detail/tile_scan.cuh>
 #include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/cuda/ranks/rank.hpp>

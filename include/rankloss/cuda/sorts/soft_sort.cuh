@@ -7,6 +7,7 @@
 #include <rankloss/cuda/detail/laplace_scan.cuh>
 #include <rankloss/cuda/detail/rank_steps.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
+#include <rankloss/cuda/detail/soft_sort_floats.cuh>
 #include <rankloss/cuda/detail/sort_list.cuh>
 #include <rankloss/cuda/detail/sort_steps.cuh>
 #include <rankloss/cuda/detail/team.cuh>
@@ -20,12 +21,13 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// soft_sort of one list: rows are ratios of the sums of distance_sums.cuh, along the sorted scores.
+/// soft_sort of one list: rows are ratios of the sums of distance_sums.cuh, along the sorted scores. By distances of
+/// floats they are those of soft_sort_floats.cuh, where these suffice.
 struct soft_sort_list {
   soft_sort how;
 
   template <class T>
-  static constexpr std::size_t item_bytes = distance_sums<T>::item_bytes + 5 * sizeof(double) +
+  static constexpr std::size_t item_bytes = sizeof(T) + distance_sums<T>::item_bytes + 4 * sizeof(double) +
                                             sizeof(std::uint32_t);
 
   [[nodiscard]] static soft_sort_list of(const soft_sort& how) { return {how}; }
@@ -53,19 +55,22 @@ struct soft_sort_list {
   template <class T, class Team, class Score, class Emit>
   __device__ void multiply(const Team& team, std::uint32_t n, Score score, sort_product what, const double* v,
                            const double* c, Emit emit, team_scratch scratch) const {
-    double* const x = scratch.take<double>(n);
-    double* const by_position = scratch.take<double>(n);
-    double* const weights = scratch.take<double>(n);
-    double* const rests = scratch.take<double>(n);
-    double* const as_row = scratch.take<double>(n);
+    T* const x = scratch.take<T>(n);
     std::uint32_t* const order = scratch.take<std::uint32_t>(n);
-    const falling_runs scores(team, n, x, order,
-                              [&](std::uint32_t i) { return static_cast<double>(score(i)); });
+    const runs_of<T> scores(team, n, x, order, score);
     if (sorts_hard(what)) {
       for (std::uint32_t p = team.rank(); p < n; p += team.size())
         what == sort_product::apply ? emit(p, v[order[p]]) : emit(order[p], v[p]);
       return;
     }
+    if constexpr (sizeof(T) == sizeof(float)) {
+      if (multiply_in_floats(team, scores, n, what, v, c, emit, scratch)) return;
+      team.sync();
+    }
+    double* const by_position = scratch.take<double>(n);
+    double* const weights = scratch.take<double>(n);
+    double* const rests = scratch.take<double>(n);
+    double* const as_row = scratch.take<double>(n);
     for (std::uint32_t p = team.rank(); p < n; p += team.size()) by_position[p] = v[order[p]];
     const distance_sums<T> sums(team, scores, n, squared(), 1.0 / how.temperature, scratch);
     const auto value = [&](std::uint32_t p) { return by_position[p]; };
@@ -101,6 +106,19 @@ struct soft_sort_list {
               emit(order[p], slope(sided, as_row[p]));
             });
     }
+  }
+
+ private:
+  template <class Team, class Emit>
+  [[nodiscard]] __device__ bool multiply_in_floats(const Team& team, const runs_of<float>& scores,
+                                                   std::uint32_t n, sort_product what, const double* v,
+                                                   const double* c, Emit emit, team_scratch scratch) const {
+    static_assert(item_bytes<float> >= sizeof(float) + sizeof(std::uint32_t) + soft_sort_floats::item_bytes);
+    if (squared() || !(how.temperature <= 1e30)) return false;
+    const soft_sort_floats floats(team, scores, n, how.temperature, scratch);
+    if (what == sort_product::apply) return floats.apply(team, v, emit);
+    if (what == sort_product::transposed) return floats.apply_transposed(team, v, emit);
+    return floats.pull(team, v, c, 1.0 / how.temperature, emit);
   }
 };
 
