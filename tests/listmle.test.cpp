@@ -224,6 +224,26 @@ TEST_CASE("listmle: random ties take each order alike, by seed, list and item") 
         of(listmle{}, s, reals{1, 0.5, 7}));
 }
 
+TEST_CASE(
+    "listmle: however great the weight of the last item, which is drawn for certain, it counts for nothing") {
+  const reals s{0.25, -1.5, 0.75, 1.25}, y{3, 2, 1, 0}, weights{1e-20, 3e-20, 2e-20, 1e20};
+  const auto expected = reference::listmle(widen(s), reference::by_relevance(y), {1, 3, 2, 0}, 1);
+  reals g(4), h(4);
+  const double value =
+      evaluate(listmle{}, list_batch<double>{.scores = s, .relevance = y, .item_weights = weights},
+               {.gradient = g, .hessian = h});
+  CHECK(value == Approx(static_cast<double>(expected.value) * 1e-20).epsilon(1e-14).margin(0.0));
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(g[i] == Approx(static_cast<double>(expected.gradient[i]) * 1e-20).epsilon(1e-13).margin(0.0));
+    CHECK(h[i] == Approx(static_cast<double>(expected.hessian[i]) * 1e-20).epsilon(1e-13).margin(0.0));
+  }
+  // Where only that item has a weight, nothing is left.
+  const reals alone{0, 0, 0, 1};
+  CHECK(evaluate(listmle{}, list_batch<double>{.scores = s, .relevance = y, .item_weights = alone},
+                 {.gradient = g}) == 0.0);
+  CHECK(g == reals(4, 0.0));
+}
+
 TEST_CASE("listmle: weights of positions of long lists") {
   // (2^(n - i) - 1) would be beyond the largest double.
   const std::size_t n = 3000;

@@ -99,13 +99,17 @@ struct listmle_engine {
     if (own.empty()) return {by_position && n <= 1 ? 0.0 : 1.0, whole};
     double most = 0.0;
     double least = std::numeric_limits<double>::max();
-    for (std::size_t i = 0; i < k; ++i) {
+    // The last item is drawn for certain. A great weight of it would leave nothing of the others but rounding errors.
+    const std::size_t open = std::min(k, n - 1);
+    for (std::size_t i = 0; i < open; ++i) {
       most = std::max(most, own[order[i]]);
       least = std::min(least, own[order[i]]);
     }
     if (!(most > 0.0)) return {0.0, false};
-    for (std::size_t i = 0; i < k; ++i) c[i] *= own[order[i]] / most;
-    return {most, whole && least == most};
+    for (std::size_t i = 0; i < open; ++i) c[i] *= own[order[i]] / most;
+    const bool equal = whole && least == most;
+    c[n - 1] = equal ? 1.0 : 0.0;
+    return {most, equal};
   }
 };
 
