@@ -283,4 +283,28 @@ TEMPLATE_TEST_CASE("pairwise: weights of any ratio, where pairs of great weight 
   check(ndcg_loss2{});
 }
 
+TEMPLATE_TEST_CASE("pairwise: gaps of relevance keep their digits beside scores far from 0", "", float,
+                   double) {
+  using T = TestType;
+  const T far = sizeof(T) == 4 ? T(0x1p23) : static_cast<T>(0x1p52);
+  for (const T offset : {far, -2 * far})
+    for (const std::size_t n : {100u, 300u, 1000u}) {
+      INFO(n << " items, offset " << offset);
+      std::vector<T> s(n), moved(n), y(n), near(n), g(n);
+      for (std::size_t i = 0; i < n; ++i) {
+        s[i] = static_cast<T>(i * i % 7), moved[i] = offset + s[i];
+        y[i] = static_cast<T>(i % 9) / T(4);
+      }
+      const auto check = [&](const auto& loss) {
+        const double value =
+            evaluate(loss, list_batch<T>{.scores = s, .relevance = y}, {.gradient = near, .hessian = {}});
+        CHECK(evaluate(loss, list_batch<T>{.scores = moved, .relevance = y}, {.gradient = g}) ==
+              Approx(value).epsilon(1e-13));
+        CHECK(reference::relative_error(g, reference::widen(near)) <= (sizeof(T) == 4 ? 2e-6 : 1e-13));
+      };
+      check(pairwise<pairs::squared_difference>{});
+      check(pairwise<pairs::quantile>{.function = {.tau = 0.3}});
+    }
+}
+
 }  // namespace pairwise_test

@@ -317,8 +317,9 @@ struct pairwise_engine {
     const int far = largest > 0x1p480 ? std::ilogb(largest) - 480 : 0;
     const double near = std::ldexp(1.0, -far);
     for (hinge_sum& f : hinges) f.margin *= near;
+    const double centre = computed_function::relevance_shift > 0.0 ? exact_centre(items.scores) : 0.0;
     const auto shifted_score_of = [&](std::size_t i) {
-      return near * static_cast<double>(bounded(items.scores[i])) -
+      return near * opaque(static_cast<double>(bounded(items.scores[i])) - centre) -
              near * (computed_function::relevance_shift * levels_of::of(items, i));
     };
     const auto sorted = items_by_key<key_of<double>>(
