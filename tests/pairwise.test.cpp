@@ -245,4 +245,66 @@ TEMPLATE_TEST_CASE("pairwise: reciprocals of deep ranks keep the digits in which
         Approx(static_cast<double>(expected)).epsilon(sizeof(TestType) == 4 ? 2e-6 : 1e-13));
 }
 
+TEMPLATE_TEST_CASE("pairwise: weights of any ratio, where pairs of great weight are none or solved", "",
+                   float, double) {
+  using T = TestType;
+  const auto check = [](const auto& made) {
+    for (const std::size_t n : {6u, 40u, 300u, 1000u}) {
+      INFO(n << " items");
+      auto loss = made;
+      loss.average = pairs::average::weight;
+      std::vector<T> s(n), y(n), plain(n), weighted(n);
+      std::vector<double> w(n, 1e30);
+      for (std::size_t i = 0; i < n; ++i) s[i] = static_cast<T>(i % 11) / T(4);
+      // Only the first item is preferred to any, and the weights of the others are those of no pair.
+      y[0] = 1, w[0] = sizeof(T) == 4 ? 1e-30 : 1e-300;
+      if (sizeof(T) == 8) std::fill(w.begin() + 1, w.end(), 1e300);
+      const double value =
+          evaluate(loss, list_batch<T>{.scores = s, .relevance = y}, {.gradient = plain, .hessian = {}});
+      CHECK(value > 0.0);
+      const list_batch<T> batch{.scores = s, .relevance = y, .item_weights = w};
+      CHECK(evaluate(loss, batch, {.gradient = weighted}) == Approx(value).epsilon(1e-6));
+      CHECK(reference::relative_error(weighted, reference::widen(plain)) <= 2e-6);
+      // Another one is preferred to all, is 70 temperatures above them, and weighs as much: its slopes are as small as
+      // those of the first one.
+      s[n - 1] = 70, y[n - 1] = 1, w[0] = 1, w[n - 1] = 1e30;
+      loss.average = pairs::average::none;
+      std::vector<double> s2(s.begin(), s.end()), y2(y.begin(), y.end()), expected(n);
+      evaluate(loss, list_batch<double>{.scores = s2, .relevance = y2, .item_weights = w},
+               {.gradient = expected});
+      evaluate(loss, batch, {.gradient = weighted});
+      CHECK(reference::relative_error(weighted, reference::widen(expected)) <= 2e-6);
+    }
+  };
+  check(ranknet{});
+  check(lambdarank{});
+  check(lambdarank_map{});
+  check(pairwise<pairs::soft_zero_one>{});
+  check(ndcg_loss2{});
+}
+
+TEMPLATE_TEST_CASE("pairwise: gaps of relevance keep their digits beside scores far from 0", "", float,
+                   double) {
+  using T = TestType;
+  const T far = sizeof(T) == 4 ? T(0x1p23) : static_cast<T>(0x1p52);
+  for (const T offset : {far, -2 * far})
+    for (const std::size_t n : {100u, 300u, 1000u}) {
+      INFO(n << " items, offset " << offset);
+      std::vector<T> s(n), moved(n), y(n), near(n), g(n);
+      for (std::size_t i = 0; i < n; ++i) {
+        s[i] = static_cast<T>(i * i % 7), moved[i] = offset + s[i];
+        y[i] = static_cast<T>(i % 9) / T(4);
+      }
+      const auto check = [&](const auto& loss) {
+        const double value =
+            evaluate(loss, list_batch<T>{.scores = s, .relevance = y}, {.gradient = near, .hessian = {}});
+        CHECK(evaluate(loss, list_batch<T>{.scores = moved, .relevance = y}, {.gradient = g}) ==
+              Approx(value).epsilon(1e-13));
+        CHECK(reference::relative_error(g, reference::widen(near)) <= (sizeof(T) == 4 ? 2e-6 : 1e-13));
+      };
+      check(pairwise<pairs::squared_difference>{});
+      check(pairwise<pairs::quantile>{.function = {.tau = 0.3}});
+    }
+}
+
 }  // namespace pairwise_test

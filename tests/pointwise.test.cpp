@@ -113,6 +113,23 @@ TEMPLATE_TEST_CASE("pointwise: value, gradient and Hessian are those of the form
   });
 }
 
+TEMPLATE_TEST_CASE("pointwise: the logistic loss keeps the digits of items that are right", "", float,
+                   double) {
+  using T = TestType;
+  for (const T score : {T(9), T(20), T(36), T(60)})
+    for (const bool relevant : {false, true}) {
+      INFO("score " << score << ", relevant " << relevant);
+      const std::vector<T> s{relevant ? score : -score}, y{relevant ? T(1) : T(0)};
+      std::vector<T> g(1);
+      const double digits = sizeof(T) == 4 ? 2e-6 : 1e-13;
+      const real x = std::exp(-real(score));
+      CHECK(evaluate(pointwise_logistic{}, list_batch<T>{.scores = s, .relevance = y}, {.gradient = g}) ==
+            Approx(static_cast<double>(std::log1p(x))).epsilon(digits));
+      CHECK(static_cast<double>(g[0]) ==
+            Approx(static_cast<double>((relevant ? -1 : 1) * x / (1 + x))).epsilon(digits));
+    }
+}
+
 TEST_CASE("pointwise: ordinal probabilities sum to 1, and grades beyond the last are the last") {
   const reals thresholds{-1, 0.5, 2};
   const pointwise_ordinal loss{.function = {.thresholds = thresholds}};

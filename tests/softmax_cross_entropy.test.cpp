@@ -128,6 +128,22 @@ TEMPLATE_TEST_CASE("softmax_cross_entropy: finite for any finite input, and righ
         Approx(3e8).epsilon(1e-12));
 }
 
+TEST_CASE(
+    "softmax_cross_entropy: weights of items without relevance, and relevance without weight, have no say") {
+  const reals s{0, 3, 1, 2}, y{0, 1, 2, 1}, huge{1e300, 1, 2, 1};
+  const auto value = [&](const reals& relevance, const reals& weights) {
+    reals g(4);
+    const double of_list = evaluate(
+        softmax_cross_entropy{},
+        list_batch<double>{.scores = s, .relevance = relevance, .item_weights = weights}, {.gradient = g});
+    CHECK(g[0] > 0.0);
+    return of_list;
+  };
+  const double expected = value(y, {1, 1, 1, 1});
+  CHECK(value(y, {1e300, 1e-300, 1e-300, 1e-300}) == Approx(expected).epsilon(1e-14));
+  CHECK(value(huge, {0, 1e-300, 1e-300, 1e-300}) == Approx(expected).epsilon(1e-14));
+}
+
 TEST_CASE("softmax_cross_entropy: options out of range are refused") {
   const reals s{1, 2}, y{0, 1};
   CHECK_THROWS_WITH(of(softmax_cross_entropy{.temperature = 0}, s, y),

@@ -10,12 +10,14 @@
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/pairs/alike.hpp>
+#include <rankloss/detail/pairs/float_pairs.hpp>
 #include <rankloss/detail/pairs/lane_pairs.hpp>
 #include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/pairs/pair_levels.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_merge.hpp>
 #include <rankloss/detail/pairs/pair_scan.hpp>
+#include <rankloss/detail/pairs/preferred_weights.hpp>
 #include <rankloss/detail/pairs/rank_scan.hpp>
 #include <rankloss/detail/pairs/rank_terms.hpp>
 #include <rankloss/detail/pairs/scaled_factor.hpp>
@@ -60,13 +62,21 @@ struct pairwise_engine {
       if (out.hessian.empty() && takes_scan<T>(loss, items.size())) {
         const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
         const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
+        const preferred_weights<levels_of, T, R> weights(items, all_pairs, scratch);
+        const auto scan = [&]<bool ByLevel, std::size_t C> {
+          bool lost = false;
+          double value =
+              run_scan<T, ByLevel, C>(loss, items, weights, numbers, level_count, out, lost, scratch);
+          if constexpr (single_precision<T>)
+            if (lost)
+              value = run_scan<double, ByLevel, C>(loss, items, weights, numbers, level_count, out, lost,
+                                                   scratch);
+          return value;
+        };
         if constexpr (requires { computed_weight::level_channel_count; })
           if (level_count <= tuning::most_by_level)
-            return run_scan<true, computed_weight::level_channel_count>(loss, items, numbers, level_count,
-                                                                        out, scratch);
-        if constexpr (has_scan)
-          return run_scan<false, computed_weight::channel_count>(loss, items, numbers, level_count, out,
-                                                                 scratch);
+            return scan.template operator()<true, computed_weight::level_channel_count>();
+        if constexpr (has_scan) return scan.template operator()<false, computed_weight::channel_count>();
       }
     if constexpr (has_hinges)
       if (loss.cutoff == 0 && items.size() >= tuning::shortest_merge)
@@ -78,13 +88,13 @@ struct pairwise_engine {
     if (loss.keep == pairs::keep::both && loss.cutoff > 0)
       at = {at.item.first(k), at.position_by_score.first(at.position_by_score.empty() ? 0 : k)};
     clear(out);
+    const preferred_weights<levels_of, T, R> weights(items, all_pairs, scratch);
     double value = 0.0;
-    bool narrow = false;
-    if constexpr (single_precision<T>) {
-      narrow = fits_float(loss.function, items, at);
-      if (narrow) value = run_pairs<float>(loss, items, at, k, out, scratch);
-    }
-    if (!narrow) value = run_pairs<double>(loss, items, at, k, out, scratch);
+    bool lost = true;
+    if constexpr (single_precision<T>)
+      if (fits_float<computed_function>(loss.function.score_scale(), items, at.size()))
+        value = run_pairs<float>(loss, items, weights, at, k, out, lost, scratch);
+    if (lost) value = run_pairs<double>(loss, items, weights, at, k, out, lost, scratch);
     if (takes_item_order(loss)) average_alike(items, by_score, out, scratch);
     return value;
   }
@@ -192,30 +202,6 @@ struct pairwise_engine {
     return {item, rank};
   }
 
-  /// Float lanes take half the time of double lanes. They are used where no sum is long, no number is large,
-  /// and no two different grades become equal in float. A function that takes the difference of two scores from a
-  /// margin or a gap of relevance needs more digits of it than a float has.
-  template <class T, class R>
-  [[nodiscard]] static bool fits_float(const Function& function, const list<T, R>& items,
-                                       const ordered_items& at) noexcept {
-    if constexpr (requires(const computed_function& f) { f.hinges(); }) return false;
-    if (at.size() > tuning::longest_float_sum || items.size() == 0) return false;
-    const auto [least, most] = extremes_of(items.scores);
-    double range = 160.0;
-    if constexpr (requires { computed_function::float_range; }) range = computed_function::float_range;
-    if (!(static_cast<double>(most) - static_cast<double>(least) <= range * function.score_scale()))
-      return false;
-    constexpr double largest = 1e10;  // squares of numbers up to this, summed over all pairs, fit in a float
-    if (!(function.score_scale() >= 1.0 / largest && function.score_scale() <= largest)) return false;
-    if constexpr (!std::is_same_v<R, float> && !(std::integral<R> && sizeof(R) <= 2)) {
-      for (std::size_t i = 0; i < items.size(); ++i)
-        if (static_cast<double>(static_cast<float>(items.relevance[i])) !=
-            static_cast<double>(items.relevance[i]))
-          return false;
-    }
-    return true;
-  }
-
   /// Whether a list of n items is long enough for a scan, and not too long.
   template <class T>
   [[nodiscard]] static bool takes_scan(const loss_type& loss, std::size_t n) noexcept {
@@ -229,11 +215,14 @@ struct pairwise_engine {
     }
   }
 
-  /// Computes long lists by the sums of pair_scan.hpp and rank_scan.hpp.
-  template <bool ByLevel, std::size_t C, class T, class R>
+  /// Computes long lists by the sums of pair_scan.hpp and rank_scan.hpp, with weights of type S. `lost`: nothing
+  /// is written, since S has not the range that the result asks for.
+  template <class S, bool ByLevel, std::size_t C, class T, class R>
   static double run_scan(const loss_type& loss, const list<T, R>& items,
+                         const preferred_weights<levels_of, T, R>& weights,
                          std::span<const std::uint32_t> numbers, std::uint32_t level_count,
-                         const list_outputs<T>& out, workspace& scratch) {
+                         const list_outputs<T>& out, bool& lost, workspace& scratch) {
+    const workspace::scope scope(scratch);
     const computed_function function{loss.function};
     const computed_weight weight{loss.weight};
     const std::size_t all = items.size();
@@ -243,23 +232,21 @@ struct pairwise_engine {
     const std::span<std::uint32_t> ranks = scratch.take<std::uint32_t>(n);
     const ordered_items at{sorted.order.first(n), ranks};
 
-    sorted_items<T, C> list_of;
+    sorted_items<S, C> list_of;
     list_of.n = n;
     list_of.counted = k;
     list_of.scores = scratch.take<double>(n);
     list_of.levels = scratch.take<std::uint32_t>(n);
-    const bool weighted = !items.weights.empty();
-    const double unit = weight_unit(items, scratch);
-    if (weighted) list_of.weights = padded<T, Arch>(n, scratch);
+    const bool weighted = !weights.empty();
+    if (weighted) list_of.weights = padded<S, Arch>(n, scratch);
     const auto gather = [&]<bool Weighted> {
-      const auto item_weights = items.weights;
       for_each_item(scratch, n, [=](std::size_t p) {
         constexpr double bound = std::numeric_limits<double>::max() / 2;
         const std::uint32_t item = at.item[p];
         ranks[p] = static_cast<std::uint32_t>(p);
         list_of.scores[p] = std::clamp(static_cast<double>(sorted.x[p]), -bound, bound);
         list_of.levels[p] = numbers[item];
-        if constexpr (Weighted) list_of.weights[p] = static_cast<T>(item_weights[item] * unit);
+        if constexpr (Weighted) list_of.weights[p] = static_cast<S>(weights[item]);
       });
     };
     weighted ? gather.template operator()<true>() : gather.template operator()<false>();
@@ -281,7 +268,7 @@ struct pairwise_engine {
     const auto sum = [&]<bool Weighted> {
       if constexpr (has_rank_scan)
         if (const double factor = weight.by_distance(); level_count > 1 && factor > 0.0) {
-          const rank_scan<Arch, T, C, Weighted, computed_function> scan(
+          const rank_scan<Arch, S, C, Weighted, computed_function> scan(
               list_of, level_count, 1.0 / function.score_scale(), factor, gradient, scratch);
           totals = scan.totals();
         }
@@ -289,16 +276,22 @@ struct pairwise_engine {
         constexpr bool differences = requires { computed_weight::differences; };
         double wrong_sign = 1.0;
         if constexpr (!ByLevel) wrong_sign = computed_weight::wrong_sign;
-        pair_scan<Arch, T, C, Weighted, uses_ranks, ByLevel, differences, computed_function> scan(
+        pair_scan<Arch, S, C, Weighted, uses_ranks, ByLevel, differences, computed_function> scan(
             function, wrong_sign, scratch);
         scan.run(list_of, level_count, gradient);
         totals.add(scan.totals());
       }
     };
-    weighted ? sum.template operator()<true>() : sum.template operator()<false>();
+    // Only lists of weights need scans of another type than their own.
+    if constexpr (std::same_as<S, T>)
+      weighted ? sum.template operator()<true>() : sum.template operator()<false>();
+    else
+      sum.template operator()<true>();
+    lost = single_precision<S> && weighted && level_count > 1 && lost_in_float(totals.value, gradient);
+    if (lost) return 0.0;
     if (loss.average == pairs::average::pairs)
       totals.count = pairs_of_levels(list_of.levels, k, level_count, scratch);
-    const scaled_factor scaled = factor_of(loss, totals, items, unit, function.factor());
+    const scaled_factor scaled = factor_of(loss, totals, items, weights.unit(), function.factor());
     if (n < all) clear(out);
     write_by_position<T>(gradient, scaled.over(function.score_scale()), at.item, out.gradient, scratch);
     if (takes_item_order(loss)) average_alike(items, sorted, out, scratch);
@@ -324,17 +317,18 @@ struct pairwise_engine {
     const int far = largest > 0x1p480 ? std::ilogb(largest) - 480 : 0;
     const double near = std::ldexp(1.0, -far);
     for (hinge_sum& f : hinges) f.margin *= near;
+    const double centre = computed_function::relevance_shift > 0.0 ? exact_centre(items.scores) : 0.0;
     const auto shifted_score_of = [&](std::size_t i) {
-      return near * static_cast<double>(bounded(items.scores[i])) -
+      return near * opaque(static_cast<double>(bounded(items.scores[i])) - centre) -
              near * (computed_function::relevance_shift * levels_of::of(items, i));
     };
     const auto sorted = items_by_key<key_of<double>>(
         n, scratch, [&](std::size_t i) { return descending_key(shifted_score_of(i)); });
 
-    const double unit = weight_unit(items);
+    const preferred_weights<levels_of, T, R> weights(items, all_pairs, scratch);
     const merge_levels levels(level_count, n, scratch, [&](std::size_t p) {
       const std::uint32_t i = sorted[p].payload;
-      const double weight = items.weights.empty() ? 1.0 : items.weights[i] * unit;
+      const double weight = weights.empty() ? 1.0 : weights[i];
       return std::pair(numbers[i], merge_item{shifted_score_of(i), weight, i});
     });
     pair_totals totals = levels.totals();
@@ -344,7 +338,9 @@ struct pairwise_engine {
     std::fill(hessian.begin(), hessian.end(), 0.0);
     totals.value =
         merge_hinges(levels.items, levels.starts, hinges, scratch.take<merge_item>(n), gradient, hessian);
-    const auto scaled = [&](int degree) { return factor_of(loss, totals, items, unit, 1.0, degree * far); };
+    const auto scaled = [&](int degree) {
+      return factor_of(loss, totals, items, weights.unit(), 1.0, degree * far);
+    };
     const std::span<std::uint32_t> itself = numbers;
     std::iota(itself.begin(), itself.end(), 0u);
     write_by_position<T>(gradient, scaled(hinges[0].power - 1), itself, out.gradient, scratch);
@@ -368,25 +364,26 @@ struct pairwise_engine {
     return scaled_factor_of(factor, divisor, exponent);
   }
 
-  /// Computes the pairs one by one, in lanes of S.
+  /// Computes the pairs one by one, in lanes of S. `lost`: as in run_scan.
   template <class S, class T, class R>
-  static double run_pairs(const loss_type& loss, const list<T, R>& items, const ordered_items& at,
-                          std::size_t first_end, const list_outputs<T>& out, workspace& scratch) {
+  static double run_pairs(const loss_type& loss, const list<T, R>& items,
+                          const preferred_weights<levels_of, T, R>& item_weights, const ordered_items& at,
+                          std::size_t first_end, const list_outputs<T>& out, bool& lost, workspace& scratch) {
+    const workspace::scope scope(scratch);
     const computed_function function{loss.function};
     const computed_weight weight{loss.weight};
     const std::size_t n = at.size();
     const auto take = [&] { return padded<S, Arch>(n, scratch); };
     const std::span<S> scores = take();
     const std::span<S> levels = take();
-    const std::span<S> weights = items.weights.empty() ? std::span<S>() : take();
-    const double unit = weight_unit(items);
+    const std::span<S> weights = item_weights.empty() ? std::span<S>() : take();
     // The difference of two scores has to be finite.
     constexpr T bound =
         sizeof(T) == sizeof(S) ? std::numeric_limits<T>::max() / 2 : std::numeric_limits<T>::max();
     for (std::size_t p = 0; p < n; ++p) {
       scores[p] = static_cast<S>(std::clamp(bounded(items.scores[at.item[p]]), -bound, bound));
       levels[p] = static_cast<S>(levels_of::of(items, at.item[p]));
-      if (!weights.empty()) weights[p] = static_cast<S>(items.weights[at.item[p]] * unit);
+      if (!weights.empty()) weights[p] = static_cast<S>(item_weights[at.item[p]]);
     }
     const std::span<S> gradient = take();
     const std::span<S> hessian = out.hessian.empty() ? std::span<S>() : take();
@@ -435,7 +432,10 @@ struct pairwise_engine {
     }
     if (!done) totals = sum(by_difference<computed_function>{function});
 
-    const scaled_factor scaled = factor_of(loss, totals, items, unit);
+    lost = single_precision<S> && totals.count > 0.0 &&
+           (lost_in_float(totals.value, slopes) || (!bends.empty() && lost_in_float(totals.value, bends)));
+    if (lost) return 0.0;
+    const scaled_factor scaled = factor_of(loss, totals, items, item_weights.unit());
     write_by_position<T>(slopes, scaled, at.item, out.gradient, scratch);
     if (!hessian.empty()) write_by_position<T>(bends, scaled, at.item, out.hessian, scratch);
     return scaled.of(totals.value);

@@ -61,8 +61,13 @@ template <class T, class Arch>
 [[nodiscard]] [[gnu::always_inline]] inline item_term<lanes<Arch>> term_of(const item_functions::logistic&,
                                                                            const lanes<Arch>& s,
                                                                            const lanes<Arch>& y) noexcept {
-  const auto f = softplus<T>(s);
-  return {f.value - y * s, f.slope - y, f.curvature};
+  using V = lanes<Arch>;
+  // By what is missing: |s| is large for items that are right, and so close to it is what would be taken from it.
+  const auto above = s > V(0.0);
+  const V size = xsimd::abs(s), missing = xsimd::select(above, V(1.0) - y, y);
+  const auto f = softplus<T>(-size);
+  const V slope = missing - f.slope;
+  return {f.value + size * missing, xsimd::select(above, slope, -slope), f.curvature};
 }
 
 template <class T, class Arch>

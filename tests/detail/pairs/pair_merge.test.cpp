@@ -13,6 +13,7 @@
 namespace detail_pairs_pair_merge_test {
 
 using rankloss::detail::add_hinges;
+using rankloss::detail::exact_centre;
 using rankloss::detail::hinge_sum;
 using rankloss::detail::merge_hinges;
 using rankloss::detail::merge_item;
@@ -111,6 +112,15 @@ TEST_CASE(
   const double value = add_hinges(first, second, {.margin = 0.5, .power = 2}, gradient, {});
   CHECK(value == 0.0625);
   CHECK(gradient == std::vector<double>{10.0, 9.5, 10.5, 10.0});
+}
+
+TEST_CASE("exact_centre: scores that differ from it by exact numbers, otherwise 0") {
+  CHECK(exact_centre(std::vector<double>{3e9, 2e9, 4e9}) == 2e9);
+  CHECK(exact_centre(std::vector<float>{-4, -8, -5}) == -8.0);
+  CHECK(exact_centre(std::vector<double>{2, 4.5}) == 0.0);
+  CHECK(exact_centre(std::vector<double>{-2, -4.5}) == 0.0);
+  CHECK(exact_centre(std::vector<double>{-2, 2}) == 0.0);
+  CHECK(exact_centre(std::vector<double>{0, 0}) == 0.0);
 }
 
 }  // namespace detail_pairs_pair_merge_test

@@ -22,6 +22,13 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
+/// x * unit of a number >= 0 in units of others, which may be infinite where x does not count: 0 times it is not a
+/// number. The bound is not quite the largest number, with which a compiler that knows no infinities would do nothing.
+template <class V>
+[[nodiscard]] [[gnu::always_inline]] inline V finite_units(const V& x, const V& unit) noexcept {
+  return xsimd::min(x * unit, V(0x1.ffffffffffffep1023));
+}
+
 /// The target that the softmax of the scores is compared with:
 ///
 ///     v_i = weight_i * of(i, count, y_i, unit) >= 0,
@@ -50,7 +57,7 @@ class softmax_target {
     };
     if (w_ == nullptr) return body(unweighted);
     body([=, w = w_, unit = V(weight_unit_), lift = V(lift_)](std::size_t i, auto count) {
-      return unweighted(i, count) * (load_items<Arch>(w + i, count) * unit) * lift;
+      return unweighted(i, count) * finite_units<V>(load_items<Arch>(w + i, count), unit) * lift;
     });
   }
 
@@ -59,8 +66,15 @@ class softmax_target {
   [[nodiscard]] bool rescale(double total) {
     if (!scaled_ && !(total >= 1e-200 && total <= 1e200)) {
       scaled_ = true;
-      if (w_ != nullptr) weight_unit_ = unit_of(largest_of<Arch>(w_, size_));
-      if (scales_) relevance_unit_ = unit_of(static_cast<double>(largest_of<Arch>(y_, size_)));
+      // What is worth nothing, or weighs nothing, has no say.
+      double weight = 0.0, relevance = 0.0;
+      for (std::size_t i = 0; i < size_; ++i) {
+        const double y = static_cast<double>(y_[i]), w = w_ == nullptr ? 1.0 : w_[i];
+        weight = std::max(weight, !scales_ || y > 0.0 ? w : 0.0);
+        relevance = std::max(relevance, w > 0.0 ? y : 0.0);
+      }
+      if (w_ != nullptr) weight_unit_ = unit_of(weight);
+      if (scales_) relevance_unit_ = unit_of(relevance);
       if (weight_unit_ != 1.0 || relevance_unit_ != 1.0) return true;
     }
     // So that the inverse of the sum is finite. Only products with weights are that small.
@@ -96,7 +110,7 @@ template <class Arch, class R>
                                        const strided<const double>& weights, workspace& scratch) {
   using V = lanes<Arch>;
   return make_target<Arch>(relevance, weights, true, scratch, [](std::size_t, auto, const V& y, double unit) {
-    return xsimd::max(y, V(0.0)) * V(unit);
+    return finite_units<V>(xsimd::max(y, V(0.0)), V(unit));
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -20,6 +21,15 @@
 /// holds for a set of other items that only grows from preferred item to preferred item. New ones are added
 /// to the sums of 1, e and e^2, and nothing is subtracted, so no digits are lost to cancellation.
 namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// Of n > 0 scores that are far from 0 and near each other, one from which all others differ by exact numbers, and 0
+/// of other ones. Relevance that is taken from a score would have no digits beside those of a great one.
+template <class Scores>
+[[nodiscard]] double exact_centre(const Scores& scores) noexcept {
+  const auto [least, most] = extremes_of(scores);
+  const bool near = least > 0 ? most / 2 <= least : most < 0 && least / 2 >= most;
+  return near ? static_cast<double>(bounded(least)) : 0.0;
+}
 
 /// One item of a merge.
 struct merge_item {

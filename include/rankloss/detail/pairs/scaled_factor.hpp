@@ -24,12 +24,6 @@ template <class T, class R>
   return items.weights.empty() ? 1.0 : unit_of(static_cast<double>(extremes_of(items.weights).most));
 }
 
-/// The same of a long list, by all workers that the scratch has.
-template <class T, class R>
-[[nodiscard]] double weight_unit(const list<T, R>& items, workspace& scratch) {
-  return items.weights.empty() ? 1.0 : unit_of(static_cast<double>(extremes_of(items.weights, scratch).most));
-}
-
 /// A factor for sums over pairs, as two factors: their product may overflow where the sum is so small that
 /// the result does not.
 struct scaled_factor {
