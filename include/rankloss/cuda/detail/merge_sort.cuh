@@ -3,6 +3,7 @@
 
 #include <rankloss/cuda/detail/launch.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 
 #include <cstddef>
 #include <cstdint>

@@ -10,6 +10,7 @@
 #include <rankloss/cuda/detail/sigmoid_sums.cuh>
 #include <rankloss/cuda/detail/softmax_list.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/team_sort.cuh>
 #include <rankloss/detail/base/finite.hpp>
 
 #include <cstddef>

@@ -7,8 +7,8 @@
 
 #include <cstdint>
 
-/// Sorts by a team: a network, whose comparators of neighbours, up to 256 of them, are in the registers of a
-/// warp.
+/// Sorts by a team: networks. Where keys are sorted with their indices, the comparators of neighbours, up to 256
+/// of them, are in the registers of a warp.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// A key and its index: elements rise where keys fall, and of equal keys where indices rise.
@@ -184,6 +184,41 @@ __device__ inline void sort_by_blocks(const Team& team, std::uint32_t n, T* keys
         team.sync();
       }
       for_blocks([](const block& of) { of.merge(); });
+    }
+  }
+}
+
+/// Sorts n elements by a network: before(a, b) says whether what stands at a is to come before what stands at
+/// b, and swap(a, b) exchanges the two. `before` has to be a strict order in which no two elements are equal:
+/// then the result is the same as that of every other sort.
+///
+/// All comparators put the earlier element at the lower index, as if elements that come last stood behind the
+/// end. So n need not be a power of two.
+template <class Team, class Before, class Swap>
+__device__ inline void sort(const Team& team, std::uint32_t n, Before before, Swap swap) {
+  team.sync();
+  if (n < 2) return;
+  const std::uint32_t half = std::uint32_t{1}
+                             << (31 - __clz(static_cast<int>(n - 1)));  // comparators of a step
+  const auto compare = [&](std::uint32_t a, std::uint32_t b) {
+    if (b < n && before(b, a)) swap(a, b);
+  };
+  // Runs and distances are powers of two: the compiler does not see it, and a remainder takes twenty
+  // instructions.
+  for (std::uint32_t run = 1; run <= half; run *= 2) {
+    // Two sorted runs side by side, of which the second is met from its end, become a bitonic sequence ...
+    for (std::uint32_t c = team.rank(); c < half; c += team.size()) {
+      const std::uint32_t in = c & (run - 1), begin = (c - in) * 2;
+      compare(begin + in, begin + 2 * run - 1 - in);
+    }
+    team.sync();
+    // ... which is merged.
+    for (std::uint32_t distance = run / 2; distance > 0; distance /= 2) {
+      for (std::uint32_t c = team.rank(); c < half; c += team.size()) {
+        const std::uint32_t in = c & (distance - 1), begin = (c - in) * 2;
+        compare(begin + in, begin + in + distance);
+      }
+      team.sync();
     }
   }
 }
