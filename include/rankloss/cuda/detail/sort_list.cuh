@@ -36,8 +36,8 @@ struct sort_list {
   device_span<const T> cotangent;  ///< empty but in a pullback
   sort_product what;
 
-  static constexpr bool wide =
-      sizeof(T) == sizeof(double);  ///< whether sums of products can be beyond the doubles
+  /// Whether sums of products can be beyond the doubles.
+  static constexpr bool wide = sizeof(T) == sizeof(double);
   static constexpr bool keeps = requires(const On& own) { own.kept_bytes(std::size_t{}, sort_product{}); };
 
   template <class S>
