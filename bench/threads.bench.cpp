@@ -86,6 +86,7 @@ void add_all() {
   add_loss<float>("listnet_threads", rankloss::listnet());
   add_loss<float>("neural_ndcg_threads", rankloss::neural_ndcg{.temperature = 0.1, .steps = 0},
                   {4096, 100000});
+  add_loss<float>("scaled_neural_ndcg_threads", rankloss::neural_ndcg{.temperature = 0.1}, {4096, 20000});
   add_ranks("projected_ranks_threads", rankloss::projected_ranks{});
   add_ranks("laplace_ranks_threads", rankloss::laplace_ranks{.temperature = 0.1});
   add_values("soft_sort_threads", [](const list_data<float>& list, std::vector<float>& out,

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <rankloss/detail/band/neural_band.hpp>
+#include <rankloss/detail/base/pieces.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -17,7 +19,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///
 /// The time of a product is that of loading P from the cache, so `walk` computes products and column sums in
 /// one pass over P: it goes in chunks of a few rows and uses the products of a chunk for the column sums
-/// while the chunk is still in the nearest cache.
+/// while the chunk is still in the nearest cache. Workers share the chunks of a large band, in pieces with column sums
+/// of their own.
 template <class Arch, class T>
 class kept_band {
   using V = lanes<Arch>;
@@ -27,42 +30,23 @@ class kept_band {
 
  public:
   /// @param band  a band whose row sums are known, that is, after its `apply`
-  kept_band(const neural_band<Arch, T>& band, workspace& scratch) : band_(band) {
+  kept_band(const neural_band<Arch, T>& band, workspace& scratch) : band_(band), scratch_(scratch) {
     const std::size_t rows = band.rows();
     chunks_ = scratch.take<chunk>((rows + height - 1) / height);
+    const even_pieces stretches(chunks_.size(), tuning::band_rows / height);
+    run_pieces(scratch, stretches.count(), [&](workspace&, std::size_t p) {
+      for (std::size_t b = stretches[p].begin; b < stretches[p].end; ++b) chunks_[b] = extent_of(b);
+    });
     std::size_t columns = 0;
-    for (std::size_t b = 0; b < chunks_.size(); ++b) {
-      const auto top = static_cast<std::ptrdiff_t>(b * height);
-      std::ptrdiff_t begin = top;
-      std::ptrdiff_t end = top + 1;
-      for (std::size_t i = b * height; i < std::min(rows, (b + 1) * height); ++i) {
-        const auto row = static_cast<std::ptrdiff_t>(i);
-        end = std::max(end, row + 1);
-        band.walk_rows(i, [&](std::ptrdiff_t m, const V&, std::size_t) {
-          begin = std::min(begin, row + m);
-          end = std::max(end, row + m + 1);
-        });
-      }
-      // A chunk begins at an even column and has an even number of columns, so that the sum of `product` to
-      // which an entry is added, even or odd, does not depend on other lanes.
-      begin -= begin & 1;
-      end += end & 1;
-      chunks_[b] = {top, begin, end, columns * height * w};
-      columns += static_cast<std::size_t>(end - begin);
+    for (chunk& one : chunks_) {
+      one.entries = columns * height * w;
+      columns += static_cast<std::size_t>(one.end - one.begin);
     }
     entries_ = scratch.take<T>(columns * height * w);
-    std::fill(entries_.begin(), entries_.end(), T{0});
-    const std::span<const double> inverse = band.inverse_sums();
-    for (std::size_t i = 0; i < rows; ++i) {
-      const chunk& own = chunks_[i / height];
-      T* diagonal = entries_.data() + own.entries + (i % height) * w +
-                    static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) - own.begin) * height * w;
-      const V scale = V::load_aligned(inverse.data() + band.index(i));
-      store_row<Arch>(diagonal, scale);
-      band.walk_rows(i, [&](std::ptrdiff_t m, const V& e, std::size_t) {
-        store_row<Arch>(diagonal + m * static_cast<std::ptrdiff_t>(height * w), e * scale);
-      });
-    }
+    run_pieces(scratch, stretches.count(), [&](workspace&, std::size_t p) {
+      for (std::size_t b = stretches[p].begin; b < stretches[p].end; ++b) fill(b);
+    });
+    cut(columns);
   }
 
   template <class Body>
@@ -80,21 +64,35 @@ class kept_band {
 
   /// One pass over P: computes x_i = body(index of row i, sum_j P_ij y_j) and the column sums and moments of
   /// these x. If y is empty, the products are 0. If `sums` is empty, neither sums nor moments are computed;
-  /// if `moments` is empty, no moments. The halo of y is read.
+  /// if `moments` is empty, no moments. The halo of y is read. Workers share the rows of a long list, so what `body`
+  /// writes must be of its row, and must not be y.
   template <class Body>
   [[gnu::always_inline]] void walk(std::span<const double> y, Body body, std::span<double> sums,
                                    std::span<double> moments) const {
-    std::fill(sums.begin(), sums.end(), 0.0);
-    std::fill(moments.begin(), moments.end(), 0.0);
-    std::array<V, height> x;
-    for (std::size_t b = 0; b < chunks_.size(); ++b) {
-      x.fill(V(0.0));
-      if (!y.empty()) x = product(chunks_[b], y.data());
-      for (std::size_t h = 0; h < height; ++h) {
-        const std::size_t i = b * height + h;
-        if (i < band_.rows()) x[h] = body(band_.index(i), x[h]);
+    const bool one = pieces_.size() == 1;
+    run_pieces(scratch_, pieces_.size(), [&](workspace&, std::size_t p) {
+      const piece& own = pieces_[p];
+      double* const to_sums = sums.empty() ? nullptr : one ? sums.data() : sums_.data() + own.at;
+      double* const to_moments = moments.empty() ? nullptr : one ? moments.data() : moments_.data() + own.at;
+      const std::size_t size = static_cast<std::size_t>(own.end - own.begin) * w;
+      if (to_sums != nullptr) std::fill_n(to_sums, size, 0.0);
+      if (to_moments != nullptr) std::fill_n(to_moments, size, 0.0);
+      std::array<V, height> x;
+      for (std::size_t b = own.chunks.begin; b < own.chunks.end; ++b) {
+        x.fill(V(0.0));
+        if (!y.empty()) x = product(chunks_[b], y.data());
+        for (std::size_t h = 0; h < height; ++h) {
+          const std::size_t i = b * height + h;
+          if (i < band_.rows()) x[h] = body(band_.index(i), x[h]);
+        }
+        const std::size_t from = static_cast<std::size_t>(chunks_[b].begin - own.begin) * w;
+        if (to_sums != nullptr)
+          add_columns(chunks_[b], x, to_sums + from, to_moments == nullptr ? nullptr : to_moments + from);
       }
-      if (!sums.empty()) add_columns(chunks_[b], x, sums.data(), moments.empty() ? nullptr : moments.data());
+    });
+    if (!one) {
+      join(sums_.data(), sums);
+      join(moments_.data(), moments);
     }
     if (!sums.empty()) band_.gather(sums);
     if (!moments.empty()) band_.gather(moments);
@@ -123,6 +121,94 @@ class kept_band {
     std::size_t entries;  // index of the first entry
   };
 
+  /// Chunks whose column sums are formed by one worker, and the columns [begin, end) that these reach.
+  struct piece {
+    item_range chunks;
+    std::ptrdiff_t begin, end;
+    std::size_t at;  // where its sums begin among those of all pieces
+  };
+
+  /// The columns that the rows of chunk b reach.
+  [[nodiscard]] chunk extent_of(std::size_t b) const {
+    const auto top = static_cast<std::ptrdiff_t>(b * height);
+    std::ptrdiff_t begin = top;
+    std::ptrdiff_t end = top + 1;
+    for (std::size_t i = b * height; i < std::min(band_.rows(), (b + 1) * height); ++i) {
+      const auto row = static_cast<std::ptrdiff_t>(i);
+      end = std::max(end, row + 1);
+      band_.walk_rows(i, [&](std::ptrdiff_t m, const V&, std::size_t) {
+        begin = std::min(begin, row + m);
+        end = std::max(end, row + m + 1);
+      });
+    }
+    // A chunk begins at an even column and has an even number of columns, so that the sum of `product` to
+    // which an entry is added, even or odd, does not depend on other lanes.
+    begin -= begin & 1;
+    end += end & 1;
+    return {top, begin, end, 0};
+  }
+  void fill(std::size_t b) const {
+    const chunk& own = chunks_[b];
+    std::fill_n(entries_.data() + own.entries, static_cast<std::size_t>(own.end - own.begin) * height * w,
+                T{0});
+    for (std::size_t i = b * height; i < std::min(band_.rows(), (b + 1) * height); ++i) {
+      T* diagonal = entries_.data() + own.entries + (i % height) * w +
+                    static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) - own.begin) * height * w;
+      const V scale = V::load_aligned(band_.inverse_sums().data() + band_.index(i));
+      store_row<Arch>(diagonal, scale);
+      band_.walk_rows(i, [&](std::ptrdiff_t m, const V& e, std::size_t) {
+        store_row<Arch>(diagonal + m * static_cast<std::ptrdiff_t>(height * w), e * scale);
+      });
+    }
+  }
+  /// Cuts the chunks into pieces by the number of their entries.
+  /// @param columns  those of all chunks
+  void cut(std::size_t columns) {
+    const auto halo = static_cast<std::ptrdiff_t>(band_.index(std::size_t{0}) / w);
+    const auto rows = static_cast<std::ptrdiff_t>(band_.rows());
+    pieces_ = scratch_.take<piece>(columns / tuning::band_columns + 1);
+    std::size_t count = 0, sums = 0;
+    for (std::size_t b = 0; b < chunks_.size();) {
+      piece own{{b, b}, rows + halo, -halo, sums};
+      for (std::size_t held = 0; b < chunks_.size() && held < tuning::band_columns; ++b) {
+        held += static_cast<std::size_t>(chunks_[b].end - chunks_[b].begin);
+        own.begin = std::min(own.begin, chunks_[b].begin);
+        own.end = std::max(own.end, chunks_[b].end);
+      }
+      own.chunks.end = b;
+      sums += static_cast<std::size_t>(own.end - own.begin) * w;
+      pieces_[count++] = own;
+    }
+    pieces_ = pieces_.first(count);
+    if (count == 1) {
+      // Its sums are those of all columns.
+      pieces_[0].begin = -halo;
+      pieces_[0].end = rows + halo;
+      return;
+    }
+    sums_ = scratch_.take<double>(sums);
+    moments_ = scratch_.take<double>(sums);
+  }
+  /// Adds up the sums of all pieces in their order, unless `to` is empty.
+  void join(const double* from, std::span<double> to) const {
+    const even_pieces parts(to.size() / w, tuning::joined_columns);
+    run_pieces(scratch_, parts.count(), [&](workspace&, std::size_t p) {
+      const auto halo = static_cast<std::ptrdiff_t>(band_.index(std::size_t{0}) / w);
+      const auto begin = static_cast<std::ptrdiff_t>(parts[p].begin) - halo;
+      const auto end = static_cast<std::ptrdiff_t>(parts[p].end) - halo;
+      double* const columns = to.data();
+      std::fill_n(columns + parts[p].begin * w, parts[p].size() * w, 0.0);
+      for (const piece& own : pieces_) {
+        const std::ptrdiff_t last = std::min(end, own.end);
+        for (std::ptrdiff_t j = std::max(begin, own.begin); j < last; ++j) {
+          double* const sum = columns + band_.index(j);
+          const double* const more = from + own.at + static_cast<std::size_t>(j - own.begin) * w;
+          (V::load_aligned(sum) + V::load_aligned(more)).store_aligned(sum);
+        }
+      }
+    });
+  }
+
   /// sum_j P_ij y_j for the rows of a chunk.
   [[gnu::noinline]] std::array<V, height> product(const chunk of, const double* y) const {
     std::array<V, height> even;
@@ -142,25 +228,24 @@ class kept_band {
     for (std::size_t h = 0; h < height; ++h) even[h] += odd[h];
     return even;
   }
-  /// Adds a chunk's part to sums_j = sum_i P_ij x_i and, where wanted, moments_j = sum_i P_ij (i - j) x_i.
-  [[gnu::noinline]] void add_columns(const chunk of, const std::array<V, height>& x, double* sums,
-                                     double* moments) const {
+  /// Adds a chunk's part to sums_j = sum_i P_ij x_i and, where wanted, moments_j = sum_i P_ij (i - j) x_i, which begin
+  /// with the chunk's first column.
+  [[gnu::noinline]] void add_columns(const chunk of, const std::array<V, height>& x, double* sum_to,
+                                     double* moment_to) const {
     static_assert(height == 4);
     const V x0 = x[0], x1 = x[1], x2 = x[2],
             x3 = x[3];  // copies, because the compiler must assume that stores to the sums may change x
     const T* entry = entries_.data() + of.entries;
-    double* sum_to = sums + band_.index(of.begin);
     const auto add = [](double* to, const V& more) { (V::load_aligned(to) + more).store_aligned(to); };
     const auto sum_of_column = [&](const V& a, const V& b, const V& c, const V& d) {
       return xsimd::fma(a, x0, b * x1) + xsimd::fma(c, x2, d * x3);
     };
-    if (moments == nullptr) {
+    if (moment_to == nullptr) {
       for (std::ptrdiff_t j = of.begin; j < of.end; ++j, entry += height * w, sum_to += w)
         add(sum_to, sum_of_column(load_row<Arch>(entry), load_row<Arch>(entry + w),
                                   load_row<Arch>(entry + 2 * w), load_row<Arch>(entry + 3 * w)));
       return;
     }
-    double* moment_to = moments + band_.index(of.begin);
     const V twice = V(2.0) * x2;
     const V thrice = V(3.0) * x3;
     // i - j = (i - top) + (top - j), and `offset` is top - j.
@@ -177,8 +262,11 @@ class kept_band {
   }
 
   const neural_band<Arch, T>& band_;
+  workspace& scratch_;
   std::span<chunk> chunks_;
   std::span<T> entries_;
+  std::span<piece> pieces_;
+  std::span<double> sums_, moments_;  // of all pieces, if there are several
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

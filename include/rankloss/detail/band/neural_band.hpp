@@ -176,37 +176,20 @@ class neural_band {
       std::fill_n(columns.end() - static_cast<std::ptrdiff_t>(halo_ * w), halo_ * w, 0.0);
       return;
     }
-    const auto rows = static_cast<std::ptrdiff_t>(rows_);
-    const auto fill = [&](std::ptrdiff_t i) {
-      for (std::size_t l = 0; l < w; ++l) {
-        const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l) * rows + i;
-        const bool inside = at >= 0 && at < static_cast<std::ptrdiff_t>(items_);
-        columns[index(i) + l] =
-            inside ? columns[index(at % rows) + static_cast<std::size_t>(at / rows)] : 0.0;
-      }
-    };
-    for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(halo_); ++m) {
-      fill(-m);
-      fill(rows + m - 1);
-    }
+    for_halo([&](std::ptrdiff_t i, std::ptrdiff_t row, std::ptrdiff_t lanes_on) {
+      for (std::size_t l = 0; l < w; ++l)
+        columns[index(i) + l] = holds(row, l, lanes_on) ? columns[beside(row, l, lanes_on)] : 0.0;
+    });
   }
 
   /// The transpose of `spread`: adds the values in the halo to the items that they stand for. With one list
   /// per lane the halo stands for no items, and nothing is done.
   void gather(std::span<double> columns) const noexcept {
     if (!single_) return;
-    const auto rows = static_cast<std::ptrdiff_t>(rows_);
-    const auto fold = [&](std::ptrdiff_t i) {
-      for (std::size_t l = 0; l < w; ++l) {
-        const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l) * rows + i;
-        if (at >= 0 && at < static_cast<std::ptrdiff_t>(items_))
-          columns[index(at % rows) + static_cast<std::size_t>(at / rows)] += columns[index(i) + l];
-      }
-    };
-    for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(halo_); ++m) {
-      fold(-m);
-      fold(rows + m - 1);
-    }
+    for_halo([&](std::ptrdiff_t i, std::ptrdiff_t row, std::ptrdiff_t lanes_on) {
+      for (std::size_t l = 0; l < w; ++l)
+        if (holds(row, l, lanes_on)) columns[beside(row, l, lanes_on)] += columns[index(i) + l];
+    });
   }
 
   /// Calls body(m, e, at) for the off-diagonal entries of row i: column i + m, e = exp(L_{i,i+m} - L_{i,i}),
@@ -282,6 +265,29 @@ class neural_band {
   }
 
  private:
+  /// Calls body(i, row, lanes_on) for the rows i of the halo, outwards from the first and the last row: what lane l has
+  /// there is item `row` of lane l + lanes_on.
+  template <class Body>
+  [[gnu::always_inline]] void for_halo(Body body) const noexcept {
+    const auto rows = static_cast<std::ptrdiff_t>(rows_);
+    std::ptrdiff_t above = 0, below = 0, up = 0, down = 0;  // rows, and lanes on
+    for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(halo_); ++m) {
+      if (above-- == 0) above = rows - 1, --up;
+      if (m == 1 || ++below == rows) below = 0, ++down;
+      body(-m, above, up);
+      body(rows + m - 1, below, down);
+    }
+  }
+  /// Whether the list has item `row` of lane l + lanes_on, and where it is.
+  [[nodiscard]] bool holds(std::ptrdiff_t row, std::size_t l, std::ptrdiff_t lanes_on) const noexcept {
+    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l) + lanes_on;
+    return at >= 0 && at * static_cast<std::ptrdiff_t>(rows_) + row < static_cast<std::ptrdiff_t>(items_);
+  }
+  [[nodiscard]] std::size_t beside(std::ptrdiff_t row, std::size_t l,
+                                   std::ptrdiff_t lanes_on) const noexcept {
+    return static_cast<std::size_t>(static_cast<std::ptrdiff_t>(index(row) + l) + lanes_on);
+  }
+
   /// Calls body(range) for the rows or columns of each piece: they do not depend on each other.
   template <class Body>
   void in_pieces(const Body& body) const {
