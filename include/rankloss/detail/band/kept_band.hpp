@@ -69,28 +69,15 @@ class kept_band {
   template <class Body>
   [[gnu::always_inline]] void walk(std::span<const double> y, Body body, std::span<double> sums,
                                    std::span<double> moments) const {
-    const bool one = pieces_.size() == 1;
-    run_pieces(scratch_, pieces_.size(), [&](workspace&, std::size_t p) {
-      const piece& own = pieces_[p];
-      double* const to_sums = sums.empty() ? nullptr : one ? sums.data() : sums_.data() + own.at;
-      double* const to_moments = moments.empty() ? nullptr : one ? moments.data() : moments_.data() + own.at;
-      const std::size_t size = static_cast<std::size_t>(own.end - own.begin) * w;
-      if (to_sums != nullptr) std::fill_n(to_sums, size, 0.0);
-      if (to_moments != nullptr) std::fill_n(to_moments, size, 0.0);
-      std::array<V, height> x;
-      for (std::size_t b = own.chunks.begin; b < own.chunks.end; ++b) {
-        x.fill(V(0.0));
-        if (!y.empty()) x = product(chunks_[b], y.data());
-        for (std::size_t h = 0; h < height; ++h) {
-          const std::size_t i = b * height + h;
-          if (i < band_.rows()) x[h] = body(band_.index(i), x[h]);
-        }
-        const std::size_t from = static_cast<std::size_t>(chunks_[b].begin - own.begin) * w;
-        if (to_sums != nullptr)
-          add_columns(chunks_[b], x, to_sums + from, to_moments == nullptr ? nullptr : to_moments + from);
-      }
-    });
-    if (!one) {
+    if (pieces_.size() == 1) {
+      walk_piece(pieces_[0], y, body, sums.empty() ? nullptr : sums.data(),
+                 moments.empty() ? nullptr : moments.data());
+    } else {
+      const bool summed = !sums.empty(), weighed = !moments.empty();
+      run_pieces(scratch_, pieces_.size(), [&](workspace&, std::size_t p) {
+        walk_piece(pieces_[p], y, body, summed ? sums_.data() + pieces_[p].at : nullptr,
+                   weighed ? moments_.data() + pieces_[p].at : nullptr);
+      });
       join(sums_.data(), sums);
       join(moments_.data(), moments);
     }
@@ -127,6 +114,26 @@ class kept_band {
     std::ptrdiff_t begin, end;
     std::size_t at;  // where its sums begin among those of all pieces
   };
+
+  template <class Body>
+  [[gnu::always_inline]] void walk_piece(const piece& of, std::span<const double> y, Body body, double* sums,
+                                         double* moments) const {
+    const std::size_t size = static_cast<std::size_t>(of.end - of.begin) * w;
+    if (sums != nullptr) std::fill_n(sums, size, 0.0);
+    if (moments != nullptr) std::fill_n(moments, size, 0.0);
+    std::array<V, height> x;
+    for (std::size_t b = of.chunks.begin; b < of.chunks.end; ++b) {
+      x.fill(V(0.0));
+      if (!y.empty()) x = product(chunks_[b], y.data());
+      for (std::size_t h = 0; h < height; ++h) {
+        const std::size_t i = b * height + h;
+        if (i < band_.rows()) x[h] = body(band_.index(i), x[h]);
+      }
+      const std::size_t from = static_cast<std::size_t>(chunks_[b].begin - of.begin) * w;
+      if (sums != nullptr)
+        add_columns(chunks_[b], x, sums + from, moments == nullptr ? nullptr : moments + from);
+    }
+  }
 
   /// The columns that the rows of chunk b reach.
   [[nodiscard]] chunk extent_of(std::size_t b) const {
