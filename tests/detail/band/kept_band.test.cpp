@@ -92,6 +92,17 @@ TEMPLATE_TEST_CASE("kept_band: products, sums and moments of one list are those 
   for (const std::size_t n : {1u, 2u, 7u, 10u, 33u, 70u}) check<TestType>({falling(random, n)}, true, random);
 }
 
+TEMPLATE_TEST_CASE("kept_band: and of a band of several pieces", "", float, double) {
+  // Scores so near to each other that the band is the whole matrix.
+  std::mt19937_64 random(3);
+  std::vector<double> x = falling(random, 400);
+  for (double& s : x) s *= 0x1p-12;
+  check<TestType>({x}, true, random);
+  const bands<TestType> in({x}, true, 1.3);
+  rankloss::workspace scratch;
+  CHECK(kept_band<arch, TestType>(in.band, scratch).pieces() > 1);
+}
+
 TEMPLATE_TEST_CASE("kept_band: and of lists in lanes", "", float, double) {
   std::mt19937_64 random(2);
   std::vector<std::vector<double>> lists;

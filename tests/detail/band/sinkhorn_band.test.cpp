@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/band/sinkhorn_band.hpp>
+#include <rankloss/neural_ndcg.hpp>
+#include <rankloss/threads.hpp>
 
 #include "support/listwise_reference.hpp"
 #include "support/neural_bands.hpp"
@@ -152,6 +154,37 @@ TEST_CASE("sinkhorn_band: the implicit derivative is that of the fixed point") {
   std::mt19937_64 random(3);
   check<double>({falling(random, 9)}, true, 300, 1e-13, random);
   check<double>({falling(random, 4), falling(random, 5)}, false, 300, 1e-13, random);
+}
+
+TEMPLATE_TEST_CASE("sinkhorn_band: a long list has the same bits on any number of workers, and in a batch",
+                   "", float, double) {
+  using T = TestType;
+  constexpr std::size_t n = 1500;
+  std::mt19937_64 random(4);
+  const auto scores = support::numbers<T>(random, 2 * n);
+  std::vector<T> relevance(2 * n);
+  for (T& y : relevance) y = static_cast<T>(random() % 5);
+  for (const auto derivative :
+       {rankloss::sinkhorn_derivative::unrolled, rankloss::sinkhorn_derivative::implicit}) {
+    const rankloss::neural_ndcg loss{
+        .temperature = 20.0, .steps = 6, .tolerance = 0.0, .derivative = derivative};
+    std::vector<T> expected;
+    for (const std::size_t workers : {1u, 2u, 7u})
+      for (const std::size_t lists : {1u, 2u}) {
+        INFO(workers << " workers, " << lists << " lists");
+        rankloss::context ctx{rankloss::threads(workers)};
+        std::vector<T> gradient(lists * n);
+        rankloss::evaluate(loss,
+                           rankloss::list_batch<T>{.scores = std::span(scores).first(lists * n),
+                                                   .relevance = std::span(relevance).first(lists * n),
+                                                   .length = n,
+                                                   .reduction = rankloss::reduction::sum},
+                           {.gradient = gradient}, ctx);
+        gradient.resize(n);
+        if (expected.empty()) expected = gradient;
+        CHECK(gradient == expected);
+      }
+  }
 }
 
 }  // namespace detail_band_sinkhorn_band_test

@@ -49,6 +49,9 @@ class kept_band {
     cut(columns);
   }
 
+  /// Parts of the band, each the work of one worker.
+  [[nodiscard]] std::size_t pieces() const noexcept { return pieces_.size(); }
+
   template <class Body>
   [[gnu::always_inline]] void for_rows(Body body) const {
     for (std::size_t i = 0; i < band_.rows(); ++i) body(band_.index(i));
