@@ -77,8 +77,11 @@ struct device_item_function<item_functions::logistic> {
   [[nodiscard]] static device_item_function of(const item_functions::logistic& f) noexcept { return {f}; }
   [[nodiscard]] __device__ bool takes(double y) const { return function.takes(y); }
   [[nodiscard]] __device__ item_term operator()(double s, double y) const {
-    const item_term f = softplus(s);
-    return {f.value - y * s, f.slope - y, f.curvature};
+    // By what is missing: |s| is large for items that are right, and so close to it is what would be taken from it.
+    const double size = fabs(s), missing = s > 0.0 ? 1.0 - y : y;
+    const item_term f = softplus(-size);
+    const double slope = missing - f.slope;
+    return {f.value + size * missing, s > 0.0 ? slope : -slope, f.curvature};
   }
   /// The value is log(1 + e^-|s|) + a s, with a = 1 - y for s > 0, so that nothing is lost of an item whose
   /// probability is near its relevance of 0 or 1.
