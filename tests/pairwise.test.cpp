@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -281,6 +282,46 @@ TEMPLATE_TEST_CASE("pairwise: weights of any ratio, where pairs of great weight 
   check(lambdarank_map{});
   check(pairwise<pairs::soft_zero_one>{});
   check(ndcg_loss2{});
+}
+
+TEMPLATE_TEST_CASE("pairwise: small gains keep their digits beside great ones", "", float, double) {
+  using T = TestType;
+  // Half of the items are worth 1e20 times as much as the others, but only those have a weight.
+  for (const std::size_t n : {6u, 40u, 300u, 1000u}) {
+    INFO(n << " items");
+    std::vector<T> s(n), y(n), g(n);
+    std::vector<double> w(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      s[i] = static_cast<T>(i * 7919 % n) / static_cast<T>(n);
+      w[i] = i % 2 == 0 ? 1.0 : 0.0;
+      y[i] = static_cast<T>(1 + i * 31 % 11) * (i % 2 == 0 ? T(1e-14) : T(1e6));
+    }
+    const auto wide = reference::widen(s), gains = reference::widen(y);
+    const auto rank = reference::ordinal_ranks(wide);
+    const auto check = [&](auto loss, const std::function<real(std::size_t, std::size_t)>& by_rank) {
+      loss.weight.gain = gain::linear;
+      loss.average = pairs::average::weight;
+      auto expected = reference::sum_over_pairs(
+          wide, gains, reference::logistic(1),
+          [&](std::size_t i, std::size_t j) {
+            return (gains[i] - gains[j]) * by_rank(rank[i], rank[j]) * real(w[i]);
+          },
+          [&](std::size_t i, std::size_t j) { return gains[i] > gains[j]; });
+      for (real& x : expected.total.gradient) x /= expected.weight;
+      const double value =
+          evaluate(loss, list_batch<T>{.scores = s, .relevance = y, .item_weights = w}, {.gradient = g});
+      const double digits = sizeof(T) == 4 ? 2e-6 : 1e-13;
+      CHECK(value == Approx(double(expected.total.value / expected.weight)).epsilon(digits));
+      CHECK(reference::relative_error(g, expected.total.gradient) <= digits);
+    };
+    check(lambdarank{}, [](std::size_t a, std::size_t b) {
+      return std::abs(reference::discount(a) - reference::discount(b));
+    });
+    check(ndcg_loss2{}, [](std::size_t a, std::size_t b) {
+      const std::size_t apart = a > b ? a - b : b - a;
+      return reference::discount(apart) - reference::discount(apart + 1);
+    });
+  }
 }
 
 TEMPLATE_TEST_CASE("pairwise: gaps of relevance keep their digits beside scores far from 0", "", float,

@@ -113,6 +113,31 @@ TEMPLATE_TEST_CASE("pointwise: value, gradient and Hessian are those of the form
   });
 }
 
+TEMPLATE_TEST_CASE("pointwise: the ordinal loss keeps the digits between its thresholds", "", float, double) {
+  using T = TestType;
+  const double digits = sizeof(T) == 4 ? 2e-6 : 1e-13;
+  // Powers of two, so that all sums here are exact: what the score is off the middle, and half the gap.
+  for (const double gap : {0x1p-31, 0x1p-10, 1.0, 8.0, 16.0, 24.0})
+    for (const double off : {0x1p-45, 0x1p-33, -0x1p-40, 0x1p-12, 0.25}) {
+      const double at = off * gap;
+      INFO("half the gap " << gap << ", off the middle " << at);
+      const reals thresholds{-gap, gap};
+      const std::vector<T> s{static_cast<T>(at)}, y{1};
+      std::vector<T> g(1);
+      const double value = evaluate(pointwise_ordinal{.function = {.thresholds = thresholds}},
+                                    list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
+      // sigmoid(s - t) - sigmoid(-t - s) for thresholds -t and t
+      const real slope = std::sinh(real(at)) /
+                         (2 * std::cosh((real(at) - real(gap)) / 2) * std::cosh((real(at) + real(gap)) / 2));
+      CHECK(std::abs(real(g[0]) / slope - 1) < real(digits));
+      const real wide = std::exp(-2 * real(gap));
+      const real log_gap = gap > 0.5 ? std::log1p(-wide) : std::log(-std::expm1(-2 * real(gap)));
+      const real expected =
+          reference::softplus(real(at) - real(gap)) + reference::softplus(-real(gap) - real(at)) - log_gap;
+      CHECK(std::abs(real(value) / expected - 1) < real(digits));
+    }
+}
+
 TEMPLATE_TEST_CASE("pointwise: the logistic loss keeps the digits of items that are right", "", float,
                    double) {
   using T = TestType;

@@ -5,6 +5,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/softplus.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/preference_batch.hpp>
 
@@ -82,7 +83,7 @@ struct rao_kupper {
     const double ahead = (apart >= 0.0 ? 1.0 : near) / (1.0 + near);  // sigmoid(a - eta)
     const double behind = far / (1.0 + far);                          // sigmoid(-a - eta)
     // log(1 - e^(-2 eta)), accurate for small and for large eta.
-    const double grown = eta > 0.35 ? std::log1p(-std::exp(-2.0 * eta)) : std::log(-std::expm1(-2.0 * eta));
+    const double grown = detail::log_of_rest(2.0 * eta);
     const double value = larger(apart, 0.0) + std::log1p(near) + std::log1p(far) - grown;
     // ahead - behind, computed without cancellation near z = 0.
     const double pull = std::copysign(ahead / (1.0 + far) * -std::expm1(-2.0 * std::abs(z)), z) / temperature;

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/softplus.hpp>
 #include <rankloss/detail/data/contiguous_items.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
@@ -70,6 +71,18 @@ template <class T, class Arch>
   return {f.value + size * missing, xsimd::select(above, slope, -slope), f.curvature};
 }
 
+/// What the rounded difference d = a - b, which the compiler must not see through, lacks of the exact one; 0 where d
+/// is so large that its parts may be infinite.
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> lost_in_difference(const lanes<Arch>& a,
+                                                                           const lanes<Arch>& b,
+                                                                           const lanes<Arch>& d) noexcept {
+  using V = lanes<Arch>;
+  const V taken = opaque(a - d);
+  const V lost = opaque(a - opaque(d + taken)) + opaque(taken - b);
+  return xsimd::select(xsimd::abs(d) < V(1e300), lost, V(0.0));
+}
+
 template <class T, class Arch>
 [[nodiscard]] [[gnu::always_inline]] inline item_term<lanes<Arch>> term_of(
     const item_functions::ordinal& function, const lanes<Arch>& s, const lanes<Arch>& y) noexcept {
@@ -85,7 +98,7 @@ template <class T, class Arch>
     has_above[l] = k < function.thresholds.size() ? 1.0 : 0.0;
     below[l] = k > 0 ? function.thresholds[k - 1] : 0.0;
     above[l] = k < function.thresholds.size() ? function.thresholds[k] : 0.0;
-    gap[l] = k > 0 && k < function.thresholds.size() ? -std::log(-std::expm1(below[l] - above[l])) : 0.0;
+    gap[l] = k > 0 && k < function.thresholds.size() ? -log_of_rest(above[l] - below[l]) : 0.0;
   }
   const auto from = [&](const V& x, const double* has) {
     const auto counts = V::load_aligned(has) > V(0.0);
@@ -93,9 +106,20 @@ template <class T, class Arch>
     return item_term<V>{xsimd::select(counts, f.value, V(0.0)), xsimd::select(counts, f.slope, V(0.0)),
                         xsimd::select(counts, f.curvature, V(0.0))};
   };
-  const auto f = from(s - V::load_aligned(above), has_above);
-  const auto g = from(V::load_aligned(below) - s, has_below);
-  return {f.value + g.value + V::load_aligned(gap), f.slope - g.slope, f.curvature + g.curvature};
+  // Hidden, so that what is lost in them is not simplified to 0.
+  const V upper = opaque(s - V::load_aligned(above)), lower = opaque(V::load_aligned(below) - s);
+  const auto f = from(upper, has_above);
+  const auto g = from(lower, has_below);
+  // Midway between two thresholds the slopes are equal, and their difference has no digits: it is
+  // sigmoid(x) - sigmoid(y) = sigmoid(x) (1 - sigmoid(y)) (1 - exp(y - x)), where y, the lesser one, is below 0.
+  const V apart = opaque(upper - lower) + (lost_in_difference(s, V::load_aligned(above), upper) -
+                                           lost_in_difference(V::load_aligned(below), s, lower));
+  const auto both = (V::load_aligned(has_below) > V(0.0)) & (V::load_aligned(has_above) > V(0.0));
+  const V share = xsimd::select(both, -exp_and_less_1(-xsimd::abs(apart)).less_1, V(1.0));
+  const V size = xsimd::max(f.slope, g.slope) * (V(1.0) - xsimd::min(f.slope, g.slope)) * share;
+  const V side = xsimd::select(both, apart, f.slope - g.slope);
+  return {f.value + g.value + V::load_aligned(gap), xsimd::select(side < V(0.0), -size, size),
+          f.curvature + g.curvature};
 }
 
 template <class T, class Arch>

@@ -4,6 +4,7 @@
 #include <rankloss/cpu/bradley_terry.hpp>
 #include <rankloss/cpu/preference_batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/softplus.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/rao_kupper.hpp>
@@ -23,7 +24,7 @@ struct lane_form<rao_kupper, Arch> {
     const double t = std::max(loss.threshold / loss.temperature, least_normal<double>);
     eta = V(t);
     // log(1 - e^(-2 eta)), accurate for small and for large eta.
-    grown = V(t > 0.35 ? std::log1p(-std::exp(-2.0 * t)) : std::log(-std::expm1(-2.0 * t)));
+    grown = V(log_of_rest(2.0 * t));
     by_grown = V(2.0 / std::expm1(2.0 * t));
   }
 

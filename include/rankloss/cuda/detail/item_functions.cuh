@@ -4,6 +4,7 @@
 #include <rankloss/cuda/detail/all_pairs.cuh>
 #include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/softplus.hpp>
 #include <rankloss/pointwise.hpp>
 
 #include <cmath>
@@ -110,7 +111,7 @@ struct device_item_function<item_functions::ordinal> {
     for (std::size_t k = 0; k < made.count; ++k) {
       made.thresholds[k] = f.thresholds[k];
       made.near_thresholds[k] = number<two_floats>(f.thresholds[k]);
-      if (k > 0) made.gaps[k] = -std::log(-std::expm1(f.thresholds[k - 1] - f.thresholds[k]));
+      if (k > 0) made.gaps[k] = -rankloss::detail::log_of_rest(f.thresholds[k] - f.thresholds[k - 1]);
     }
     return made;
   }

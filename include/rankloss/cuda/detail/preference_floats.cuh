@@ -6,6 +6,7 @@
 #include <rankloss/cuda/detail/near_numbers.cuh>
 #include <rankloss/davidson.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/softplus.hpp>
 #include <rankloss/margin_ranking.hpp>
 #include <rankloss/rao_kupper.hpp>
 
@@ -173,7 +174,7 @@ struct near_form<rao_kupper> {
     return {.win = near_form<bradley_terry>::of({.temperature = loss.temperature}),
             .threshold = number<two_floats>(loss.threshold),
             .eta = number<two_floats>(eta),
-            .grown = number<two_floats>(takes_ties ? std::log(-std::expm1(-2.0 * eta)) : 0.0),
+            .grown = number<two_floats>(takes_ties ? rankloss::detail::log_of_rest(2.0 * eta) : 0.0),
             .by_grown = number<two_floats>(takes_ties ? 2.0 / std::expm1(2.0 * eta) : 0.0),
             .takes_ties = takes_ties};
   }

@@ -22,4 +22,9 @@ struct softplus_of {
   }
 };
 
+/// log(1 - e^-x) for x > 0, to its last digits: for large x it is all but 0, for small ones 1 - e^-x is.
+[[nodiscard]] RANKLOSS_HOST_DEVICE inline double log_of_rest(double x) noexcept {
+  return x > 0.7 ? std::log1p(-std::exp(-x)) : std::log(-std::expm1(-x));
+}
+
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

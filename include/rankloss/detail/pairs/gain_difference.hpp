@@ -45,8 +45,9 @@ template <class T, class R>
 }
 
 /// Calls put(p, gain) for all positions. All gains are 0 where they are to be divided by an ideal DCG that is 0.
-/// @param relative  whether only differences are wanted: gains are then relative to that of one of the items, so that
-///                  where all are nearly equal their sums keep the digits in which they differ
+/// @param relative  whether only differences are wanted: gains are then relative to the least of them, so that where
+///                  all are nearly equal their sums keep the digits in which they differ, and where some are
+///                  great those of the others keep their own
 template <class Arch, class T, class R, class Put>
 void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ordered_items& at, bool relative,
                        Put put, workspace& scratch) {
@@ -60,11 +61,17 @@ void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ord
     factor = best > 0.0 ? 1.0 / best : 0.0;
   }
   const std::span<const std::uint32_t> item = at.item;
-  const double centre = relative ? gains[item[item.size() / 2]] : 0.0;
+  struct {
+    std::span<const double> gains;
+    std::span<const std::uint32_t> item;
+    [[nodiscard]] double operator[](std::size_t p) const noexcept { return gains[item[p]]; }
+    [[nodiscard]] std::size_t size() const noexcept { return item.size(); }
+  } const values{gains, item};
+  const double centre = relative ? extremes_of(values, scratch).least : 0.0;
   for_each_item(scratch, at.size(), [=](std::size_t p) { put(p, factor * (gains[item[p]] - centre)); });
 }
 
-/// The gains of up to most_by_level levels, relative to that of one of them: what gains_by_position gives their items.
+/// The gains of up to most_by_level levels, relative to the least of them: what gains_by_position gives their items.
 /// @param numbers  [items] the number of the level of each item; every level has one
 template <class Arch, class T, class R>
 void gains_by_level(const gain_rule& rule, const list<T, R>& items, const ordered_items& at,
@@ -110,7 +117,7 @@ void gains_by_level(const gain_rule& rule, const list<T, R>& items, const ordere
       sum.add(gains[*level], begin, begin + count[*level]);
     factor = sum.value() > 0.0 ? 1.0 / sum.value() : 0.0;
   }
-  const double centre = at.size() > 0 ? gains[numbers[at.item[at.size() / 2]]] : 0.0;
+  const double centre = levels > 0 ? *std::min_element(gains.begin(), gains.end()) : 0.0;
   for (double& gain : gains) gain = factor * (gain - centre);
 }
 
