@@ -116,6 +116,21 @@ TEST_CASE("cuda: pointwise is on the side of a bound that the CPU is on") {
                            ctx);
   }
 }
+TEST_CASE("cuda: pointwise midway between thresholds that are near to each other") {
+  const cuda_support::stream own;
+  cuda::context ctx(own);
+  cuda_support::host_lists<double, double> in;
+  in.offsets = {0};
+  const std::vector<double> thresholds{0.3, 0.3 + 0x1p-40, 0.3 + 0x1p-20, 0.5};
+  for (std::size_t k = 1; k < thresholds.size(); ++k)
+    for (const double share : {0.5 - 0x1p-9, 0.5, 0.625}) {
+      in.scores.push_back(thresholds[k - 1] + share * (thresholds[k] - thresholds[k - 1]));
+      in.relevance.push_back(static_cast<double>(k));
+      in.offsets.push_back(static_cast<std::int64_t>(in.scores.size()));
+    }
+  in.reduction = reduction::sum;
+  cuda_support::agrees(pointwise_ordinal{.function = {.thresholds = thresholds}}, in, ctx);
+}
 TEST_CASE("cuda: pointwise takes few thresholds") {
   const cuda_support::stream own;
   cuda::context ctx(own);

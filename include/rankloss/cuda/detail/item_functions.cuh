@@ -31,6 +31,13 @@ struct near_item_term {
   return {fmax(x, 0.0) + log1p(u), x >= 0.0 ? high : u * high, u * high * high};
 }
 
+/// What the rounded difference d = a - b lacks of the exact one; 0 where d is so large that its parts may be infinite.
+[[nodiscard]] __device__ inline double lost_in_difference(double a, double b, double d) {
+  const double taken = a - d;
+  const double lost = (a - (d + taken)) + (taken - b);
+  return fabs(d) < 1e300 ? lost : 0.0;
+}
+
 /// What log(1 + e^x) is made of, in floats, for |x| up to 60. Relative errors are below 4e-7.
 struct near_softplus {
   float log;   ///< log(1 + e^-|x|)
@@ -118,14 +125,17 @@ struct device_item_function<item_functions::ordinal> {
   [[nodiscard]] __device__ bool takes(double y) const { return y >= 0.0; }
   [[nodiscard]] __device__ item_term operator()(double s, double y) const {
     const auto k = static_cast<std::size_t>(fmin(fmax(y, 0.0), static_cast<double>(count)));
-    item_term f{0.0, 0.0, 0.0};
-    if (k < count) f = softplus(s - thresholds[k]);
-    if (k > 0) {
-      const item_term g = softplus(thresholds[k - 1] - s);
-      f = {f.value + g.value, f.slope - g.slope, f.curvature + g.curvature};
-      if (k < count) f.value += gaps[k];
-    }
-    return f;
+    if (k == 0) return count > 0 ? softplus(s - thresholds[0]) : item_term{0.0, 0.0, 0.0};
+    const double below = thresholds[k - 1], lower = below - s;
+    const item_term g = softplus(lower);
+    if (k == count) return {g.value, -g.slope, g.curvature};
+    const double above = thresholds[k], upper = s - above;
+    const item_term f = softplus(upper);
+    // The difference of the slopes, as on the CPU: it has digits midway between two thresholds, too.
+    const double apart =
+        (upper - lower) + (lost_in_difference(s, above, upper) - lost_in_difference(below, s, lower));
+    const double size = -expm1(-fabs(apart)) * fmax(f.slope, g.slope) * (1.0 - fmin(f.slope, g.slope));
+    return {f.value + g.value + gaps[k], copysign(size, apart), f.curvature + g.curvature};
   }
   [[nodiscard]] __device__ bool in_floats(float s, float y, near_item_term& f) const {
     constexpr float farthest = 50.0f;
