@@ -181,7 +181,7 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
   template <class Arch, class S, class T, class R>
   void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> numbers,
                      const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
-    gains_by_level<Arch>(gain_rule_of(*this), items, at, numbers, gains, scratch);
+    gains_by_level<Arch>(gain_rule_of(*this), items, numbers, gains, scratch);
     discount_channels<Arch>(cutoff, at, to, scratch);
   }
   /// d_u - d_l
@@ -213,9 +213,9 @@ struct pair_weight<pairs::ndcg_loss2> : pairs::ndcg_loss2 {
 
   static constexpr std::size_t level_channel_count = 0;
   template <class Arch, class S, class T, class R>
-  void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> numbers,
+  void fill_by_level(const list<T, R>& items, const ordered_items&, std::span<const std::uint32_t> numbers,
                      const weight_channels<S, 0>&, std::span<double> gains, workspace& scratch) const {
-    gains_by_level<Arch>(gain_rule_of(*this), items, at, numbers, gains, scratch);
+    gains_by_level<Arch>(gain_rule_of(*this), items, numbers, gains, scratch);
   }
   [[nodiscard]] double by_distance() const noexcept { return 1.0; }
 };
@@ -239,7 +239,7 @@ struct pair_weight<pairs::ndcg_loss2_plus> : pairs::ndcg_loss2_plus {
   template <class Arch, class S, class T, class R>
   void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> numbers,
                      const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
-    gains_by_level<Arch>(gain_rule_of(*this), items, at, numbers, gains, scratch);
+    gains_by_level<Arch>(gain_rule_of(*this), items, numbers, gains, scratch);
     pair_weight<pairs::delta_ndcg>::discount_channels<Arch>(0, at, to, scratch);
   }
   [[nodiscard]] double by_distance() const noexcept { return mu; }

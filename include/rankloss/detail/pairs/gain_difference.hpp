@@ -74,8 +74,8 @@ void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ord
 /// The gains of up to most_by_level levels, relative to the least of them: what gains_by_position gives their items.
 /// @param numbers  [items] the number of the level of each item; every level has one
 template <class Arch, class T, class R>
-void gains_by_level(const gain_rule& rule, const list<T, R>& items, const ordered_items& at,
-                    std::span<const std::uint32_t> numbers, std::span<double> gains, workspace& scratch) {
+void gains_by_level(const gain_rule& rule, const list<T, R>& items, std::span<const std::uint32_t> numbers,
+                    std::span<double> gains, workspace& scratch) {
   constexpr std::size_t most = tuning::most_by_level, tables = 4;
   const std::size_t n = items.size(), levels = gains.size();
   const workspace::scope scope(scratch);
