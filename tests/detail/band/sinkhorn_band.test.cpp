@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/band/sinkhorn_band.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/threads.hpp>
 
@@ -185,6 +186,31 @@ TEMPLATE_TEST_CASE("sinkhorn_band: a long list has the same bits on any number o
         CHECK(gradient == expected);
       }
   }
+}
+
+TEMPLATE_TEST_CASE("sinkhorn_band: a list in a lane does not depend on wider bands beside it", "", float,
+                   double) {
+  using T = TestType;
+  constexpr std::size_t n = rankloss::detail::tuning::longest_band_in_lane;
+  std::mt19937_64 random(5);
+  auto scores = support::numbers<T>(random, 2 * n);
+  for (std::size_t i = n; i < 2 * n; ++i)
+    scores[i] *= static_cast<T>(0x1p-12);  // its band is the whole matrix
+  std::vector<T> relevance(2 * n), both(2 * n), alone(n);
+  for (T& y : relevance) y = static_cast<T>(random() % 5);
+  const rankloss::neural_ndcg loss{.steps = 6, .tolerance = 0.0};
+  const auto differentiate = [&](std::size_t lists, std::span<T> gradient) {
+    rankloss::evaluate(loss,
+                       rankloss::list_batch<T>{.scores = std::span(scores).first(lists * n),
+                                               .relevance = std::span(relevance).first(lists * n),
+                                               .length = n,
+                                               .reduction = rankloss::reduction::sum},
+                       {.gradient = gradient});
+  };
+  differentiate(2, both);
+  differentiate(1, alone);
+  both.resize(n);
+  CHECK(both == alone);
 }
 
 }  // namespace detail_band_sinkhorn_band_test

@@ -171,16 +171,18 @@ class kept_band {
       });
     }
   }
-  /// Cuts the chunks into pieces by the number of their entries.
+  /// Cuts the chunks of one list into pieces by the number of their entries. Those of lists in lanes are one piece,
+  /// since a cut would depend on the other lists.
   /// @param columns  those of all chunks
   void cut(std::size_t columns) {
     const auto halo = static_cast<std::ptrdiff_t>(band_.index(std::size_t{0}) / w);
     const auto rows = static_cast<std::ptrdiff_t>(band_.rows());
-    pieces_ = scratch_.take<piece>(columns / tuning::band_columns + 1);
+    const std::size_t most = band_.of_one_list() ? tuning::band_columns : columns;
+    pieces_ = scratch_.take<piece>(columns / most + 1);
     std::size_t count = 0, sums = 0;
     for (std::size_t b = 0; b < chunks_.size();) {
       piece own{{b, b}, rows + halo, -halo, sums};
-      for (std::size_t held = 0; b < chunks_.size() && held < tuning::band_columns; ++b) {
+      for (std::size_t held = 0; b < chunks_.size() && held < most; ++b) {
         held += static_cast<std::size_t>(chunks_[b].end - chunks_[b].begin);
         own.begin = std::min(own.begin, chunks_[b].begin);
         own.end = std::max(own.end, chunks_[b].end);

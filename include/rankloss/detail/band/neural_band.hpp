@@ -146,6 +146,8 @@ class neural_band {
   }
 
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
+  /// Whether all lanes hold one list.
+  [[nodiscard]] bool of_one_list() const noexcept { return single_; }
   /// Entries on each side of the diagonal, at most.
   [[nodiscard]] std::size_t width() const noexcept { return width_; }
   /// Takes an array over items, with its halo, from the workspace; its values are not initialized.
