@@ -111,7 +111,7 @@ inline constexpr std::size_t longest_band_in_lane = 256;
 inline constexpr std::size_t shortest_shared_band = 1024;
 inline constexpr std::size_t band_rows = 64;
 /// Columns of chunks of four rows whose products and column sums are the work of one worker at a time where a band is
-/// kept, and columns whose sums it adds up. Benchmark neural_ndcg_threads.
+/// kept, and columns whose sums it adds up. Benchmark scaled_neural_ndcg_threads.
 inline constexpr std::size_t band_columns = 8192;
 inline constexpr std::size_t joined_columns = 1024;
 

@@ -61,13 +61,7 @@ void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ord
     factor = best > 0.0 ? 1.0 / best : 0.0;
   }
   const std::span<const std::uint32_t> item = at.item;
-  struct {
-    std::span<const double> gains;
-    std::span<const std::uint32_t> item;
-    [[nodiscard]] double operator[](std::size_t p) const noexcept { return gains[item[p]]; }
-    [[nodiscard]] std::size_t size() const noexcept { return item.size(); }
-  } const values{gains, item};
-  const double centre = relative ? extremes_of(values, scratch).least : 0.0;
+  const double centre = relative ? extremes_of(gains, scratch).least : 0.0;
   for_each_item(scratch, at.size(), [=](std::size_t p) { put(p, factor * (gains[item[p]] - centre)); });
 }
 
