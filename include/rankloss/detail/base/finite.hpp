@@ -51,11 +51,12 @@ template <std::floating_point T>
   return size_bits(value) < bits_of_infinity<T>;
 }
 
-/// Infinite numbers become the largest finite ones of their sign, so that equal infinities are ties and no
-/// difference is NaN. A NaN also becomes one of these two.
+/// The number of that sign and of the magnitude, but at most `most`, an end of a type; also where a NaN was. By the bits,
+/// since no loop over comparisons of numbers is vectorised where these may trap.
 template <std::floating_point T>
-[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline T bounded(const T& value) noexcept {
-  constexpr bits_of<T> largest = bits_of_infinity<T> - 1;
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline T bounded(const T& value,
+                                                                           T most = greatest_number<T>) noexcept {
+  const bits_of<T> largest = __builtin_bit_cast(bits_of<T>, most);
   const bits_of<T> size = size_bits(value);
   return __builtin_bit_cast(T, static_cast<bits_of<T>>((__builtin_bit_cast(bits_of<T>, value) ^ size) |
                                                        (size < largest ? size : largest)));
@@ -109,12 +110,7 @@ template <std::floating_point T>
 /// The number of type T nearest to x; the largest finite one, with the sign of x, where x is beyond it.
 template <std::floating_point T>
 [[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline T held_as(double x) noexcept {
-  constexpr double largest = static_cast<double>(greatest_number<T>);
-  const double held = bounded(opaque(x));
-  if constexpr (sizeof(T) == sizeof(double))
-    return held;
-  else
-    return static_cast<T>(held < -largest ? -largest : largest < held ? largest : held);
+  return static_cast<T>(bounded(opaque(x), static_cast<double>(greatest_number<T>)));
 }
 
 /// a + b, limited to the largest finite number where both a and b are finite.
