@@ -285,6 +285,39 @@ TEST_CASE("preference_batch: errors name the field and the place, and nothing is
   CHECK_THROWS(evaluate(probe{}, batch, {}, unchecked));
 }
 
+TEST_CASE("preference_batch: items out of range are not read, wherever they are and whoever computes the pairs") {
+  // As many pairs as several workers share.
+  constexpr std::size_t pairs = 100000;
+  std::vector<std::int32_t> p(pairs, 0), o(pairs, 1);
+  for (const std::size_t at : {std::size_t{0}, std::size_t{50001}, pairs - 1})
+    for (const std::size_t workers : {1u, 3u})
+      for (const auto how : {reduction::mean, reduction::mean_of_relevant}) {
+        INFO("pair " << at << ", workers " << workers);
+        rankloss::context ctx{rankloss::threads(workers)};
+        reals g(4, 9.0), h(4, 9.0), values(pairs, 9.0);
+        const auto refuses = [&](const std::string& words) {
+          CHECK_THROWS_WITH(
+              evaluate(rankloss::bradley_terry{},
+                       preference_batch<double>{
+                           .rewards = rewards, .preferred = p, .other = o, .reduction = how},
+                       {.gradient = g, .per_list = values, .hessian = h}, ctx),
+              "rankloss: " + words);
+          CHECK(g == reals(4, 9.0));
+          CHECK(h == reals(4, 9.0));
+          CHECK(values == reals(pairs, 9.0));
+        };
+        const std::string place = " at pair " + std::to_string(at) + ", expected an item ";
+        p[at] = 1 << 30;
+        refuses("preferred: 1073741824" + place + "from 0 to below 4 (the number of rewards)");
+        p[at] = 0;
+        o[at] = -1;
+        refuses("other: -1" + place + "from 0 to below 4 (the number of rewards)");
+        o[at] = 0;
+        refuses("other: 0" + place + "other than the preferred one");
+        o[at] = 1;
+      }
+}
+
 /// A loss that fails at pairs whose margin is 5.
 struct failing_probe : probe {
   rankloss::preference_term operator()(double preferred, double other, double margin) const {

@@ -4,18 +4,13 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
-#include <rankloss/detail/data/pair_derivatives.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/workspace.hpp>
 
-#include <algorithm>
-#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -80,27 +75,9 @@ inline void require_ties(std::string_view refusal, std::size_t pair) {
   require(refusal.empty(), refusal, ", for the tie at pair ", pair);
 }
 
-/// Requires the items of pairs to be items of the batch, and those of one pair to be two.
-inline void check_pair_items(const indices& preferred, const indices& other, std::size_t count,
-                             workspace& scratch) {
-  // Chunk by chunk without a branch. What is bad is looked for only where some is.
-  constexpr std::size_t chunk = tuning::check_chunk;
-  const even_pieces pieces(preferred.size(), tuning::piece_items);
-  std::atomic<bool> good{true};
-  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t piece) {
-    std::uint64_t p[chunk], o[chunk];
-    unsigned bad = 0;
-    for (std::size_t first = pieces[piece].begin; first < pieces[piece].end; first += chunk) {
-      const std::size_t n = std::min(chunk, pieces[piece].end - first);
-      read_indices(preferred, first, n, p);
-      read_indices(other, first, n, o);
-      for (std::size_t i = 0; i < n; ++i)
-        bad |= static_cast<unsigned>(p[i] >= count) | static_cast<unsigned>(o[i] >= count) |
-               static_cast<unsigned>(p[i] == o[i]);
-    }
-    if (bad != 0) good = false;
-  });
-  if (good) return;
+/// Fails for the first pair whose items are not two items of the batch. The engine calls this for a batch that has such a
+/// pair: it looks at the items where it reads them to compute the pairs.
+inline void refuse_pair_items(const indices& preferred, const indices& other, std::size_t count) {
   const auto check = [&](std::string_view field, const indices& items) {
     for (std::size_t k = 0; k < items.size(); ++k)
       require(items[k] >= 0 && static_cast<std::uint64_t>(items[k]) < count, field, ": ", items.number(k),
@@ -135,7 +112,6 @@ void check_preferences(const Loss& loss, const preference_batch<T>& batch, const
   check_optional("margins", batch.margins.size(), pairs, "one per pair");
   check_optional("ties", batch.ties.size(), pairs, "one per pair");
   check_outputs(out, items, "one per reward", pairs, "one per pair");
-  check_pair_items(batch.preferred, batch.other, items, scratch);
   check_weights("pair_weights", batch.pair_weights, pairs, "pair", check_data);
   check_ties(loss, batch.ties, pairs);
   if (!check_data) return;

@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <limits>
 #include <numeric>
@@ -78,9 +79,11 @@ class preference_chunk {
       : form_(loss), batch_(batch), in_order_(!tie_loss<Loss> || batch.ties.empty()) {}
 
   /// Reads n pairs from `first` on, up to `longest`.
-  void take(std::size_t first, std::size_t n) {
+  /// @returns false, and nothing is read, where a pair is not of two items of the batch
+  [[nodiscard]] bool take(std::size_t first, std::size_t n) {
     count_ = n;
     items_.read(batch_.preferred, batch_.other, first, n);
+    if (!items_.are_pairs(n, batch_.rewards.size())) return false;
     if (in_order_)
       first_tie_ = end_ = padded_rows(n, w);
     else
@@ -95,6 +98,7 @@ class preference_chunk {
         for_slots(
             [&](std::size_t k, std::size_t at) { margin_[at] = static_cast<double>(margin[first + k]); });
       });
+    return true;
   }
 
   /// Computes the terms of the pairs.
@@ -284,12 +288,20 @@ struct preference_engine {
     const bool of_relevant = batch.reduction == reduction::mean_of_relevant;
     const output_sums sums(out, of_relevant || !out.per_list.empty() ? pairs : 0, scratch);
 
-    // Computes the pairs of a range, and calls visit(chunk, first, count) with each chunk of them.
+    // Nothing of the host's memory is written before all pairs have been read.
+    std::atomic<bool> good{true};
+    const auto require_pairs = [&] {
+      if (!good) refuse_pair_items(batch.preferred, batch.other, batch.rewards.size());
+    };
+    // Computes the pairs of a range, and calls visit(chunk, first, count) with each chunk of them, up to one that is bad.
     const auto for_chunks = [&](item_range range, const auto& visit) {
       preference_chunk<Loss, T> chunk(loss, batch);
       for (std::size_t first = range.begin; first < range.end; first += chunk_items::longest) {
         const std::size_t count = std::min(chunk_items::longest, range.end - first);
-        chunk.take(first, count);
+        if (!chunk.take(first, count)) {
+          good = false;
+          return;
+        }
         chunk.compute();
         if (!sums.values.empty()) chunk.copy_values(sums.values.data() + first);
         visit(chunk, first, count);
@@ -299,6 +311,7 @@ struct preference_engine {
       const even_pieces pieces(pairs, tuning::piece_items);
       run_pieces(scratch, pieces.count(),
                  [&](workspace&, std::size_t p) { for_chunks(pieces[p], [](const auto&...) {}); });
+      require_pairs();
     }
     const auto weight = [&](std::size_t k) {
       return of_relevant && !(sums.values[k] > 0.0) ? 0.0 : weight_of(batch.pair_weights, k);
@@ -336,6 +349,7 @@ struct preference_engine {
       by_ties[p] = ties;
     };
     const auto add_piece = [&](std::size_t p) {
+      if (!good) return;
       chunk_items items;
       const item_range range = pieces[p];
       for (std::size_t first = range.begin; first < range.end; first += chunk_items::longest) {
@@ -351,6 +365,7 @@ struct preference_engine {
           add_piece);
     else
       for (std::size_t p = 0; p < pieces.count(); ++p) compute_piece(p);
+    require_pairs();
     sums.commit(mean.factor(out.scale));
     // Terms are far below the largest number, so that a sum is infinite only where one of them is.
     double sum = std::accumulate(values.begin(), values.end(), 0.0);

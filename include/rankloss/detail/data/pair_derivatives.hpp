@@ -29,6 +29,15 @@ struct chunk_items {
     read_indices(of_preferred, first, n, preferred);
     read_indices(of_other, first, n, other);
   }
+
+  /// Whether the first n pairs are each of two of so many items. Without a branch, so that it takes little time.
+  [[nodiscard]] bool are_pairs(std::size_t n, std::size_t count) const noexcept {
+    std::size_t bad = 0;
+    for (std::size_t k = 0; k < n; ++k)
+      bad |= static_cast<std::size_t>(preferred[k] >= count) | static_cast<std::size_t>(other[k] >= count) |
+             static_cast<std::size_t>(preferred[k] == other[k]);
+    return bad == 0;
+  }
 };
 
 /// Adds what n pairs give to their items, in the order of the pairs.
