@@ -127,6 +127,26 @@ TEST_CASE("cuda: listmle of floats in an order that is nearly certain") {
 TEST_CASE("cuda: listmle of floats of which some are drawn for certain") {
   cuda_support::agrees_where_draws_are_certain<listmle>();
 }
+TEST_CASE("cuda: listmle of lists whose last item, which is drawn for certain, weighs more than all others") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const double great : {1e10, 1e20, 1e30}) {
+    INFO("weight " << great);
+    auto in = cuda_support::lists_of_lengths<double, double>({4}, 3);
+    in.scores = {0.25, -1.5, 0.75, 1.25};
+    in.relevance = {3, 2, 1, 0};
+    in.item_weights = {1, 3, 2, great};
+    cuda_support::agrees(listmle{}, in, ctx);
+    cuda_support::host_lists<float, int> floats{.scores = {in.scores.begin(), in.scores.end()},
+                                                .relevance = {in.relevance.begin(), in.relevance.end()},
+                                                .offsets = in.offsets,
+                                                .item_weights = in.item_weights};
+    cuda_support::agrees(listmle{}, floats, ctx);
+    floats.item_weights = in.item_weights = {0, 0, 0, great};
+    CHECK(cuda_support::on_device(listmle{}, in, ctx).value == 0.0);
+    CHECK(cuda_support::on_device(listmle{}, floats, ctx).value == 0.0);
+  }
+}
 TEST_CASE("cuda: listmle of floats with relevance of 64 bits") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

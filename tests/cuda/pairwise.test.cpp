@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -187,6 +188,78 @@ TEST_CASE("cuda: pairwise with weights and relevance of any size") {
     }
     cuda_support::agrees(rankloss::lambdarank{}, scaled, ctx);
   }
+}
+TEST_CASE("cuda: pairwise where the items of great weight or gain are in no pair that counts") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const std::size_t n : {6u, 40u, 300u}) {
+    INFO(n << " items");
+    auto in = cuda_support::lists_of_lengths<float, int>({n}, 4);
+    cuda_support::host_lists<double, double> wide{.scores = {in.scores.begin(), in.scores.end()},
+                                                  .relevance = {}};
+    // Only the first item is preferred to any, and the weights of the others are those of no pair.
+    std::fill(in.relevance.begin(), in.relevance.end(), 0);
+    in.relevance[0] = 1;
+    in.item_weights.assign(n, 1e30);
+    in.item_weights[0] = 1e-30;
+    cuda_support::agrees(rankloss::ranknet{.average = pairs::average::weight}, in, ctx);
+    cuda_support::agrees(rankloss::ndcg_loss2{.average = pairs::average::weight}, in, ctx);
+    wide.relevance.assign(in.relevance.begin(), in.relevance.end());
+    wide.item_weights.assign(n, 1e300);
+    wide.item_weights[0] = 1e-300;
+    cuda_support::agrees(rankloss::ranknet{.average = pairs::average::weight}, wide, ctx);
+    // Half of the items are worth 1e12 or 1e20 times as much as the others, but only those have a weight.
+    for (std::size_t i = 0; i < n; ++i) {
+      const bool counts = i % 2 == 0;
+      in.relevance[i] = static_cast<int>(i * 31 % 4) + (counts ? 0 : 40);
+      wide.relevance[i] = static_cast<double>(1 + i * 31 % 11) * (counts ? 1e-14 : 1e6);
+      in.item_weights[i] = wide.item_weights[i] = counts ? 1.0 : 0.0;
+    }
+    cuda_support::agrees(rankloss::lambdarank{.average = pairs::average::weight}, in, ctx);
+    cuda_support::agrees(rankloss::ndcg_loss2{.average = pairs::average::weight}, in, ctx);
+    cuda_support::agrees(
+        rankloss::lambdarank{.weight = {.gain = rankloss::gain::linear}, .average = pairs::average::weight},
+        wide, ctx);
+  }
+}
+TEST_CASE("cuda: pairwise of floats where pairs of great weight are solved") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  // The last item is preferred to nearly all, is 70 temperatures above them, and weighs 1e30 times as much as the first.
+  for (const std::size_t n : {6u, 300u, 2400u}) {
+    INFO(n << " items");
+    cuda_support::host_lists<float, int> in{.scores = std::vector<float>(n),
+                                            .relevance = std::vector<int>(n)};
+    in.item_weights.assign(n, 1e30);
+    for (std::size_t i = 0; i < n; ++i) in.scores[i] = static_cast<float>(i % 11) / 4;
+    in.scores[n - 1] = 70.0f;
+    in.relevance[0] = in.relevance[n - 1] = 1;
+    in.item_weights[0] = 1.0;
+    cuda_support::agrees(rankloss::ranknet{}, in, ctx);
+    cuda_support::agrees(rankloss::lambdarank{}, in, ctx);
+    in.item_weights[n - 1] = 0.0;
+    cuda_support::agrees(rankloss::ranknet{}, in, ctx);
+    // All are solved.
+    in.item_weights.clear();
+    in.scores[0] = 75.0f;
+    cuda_support::agrees(rankloss::ranknet{.average = pairs::average::pairs}, in, ctx);
+  }
+}
+TEST_CASE("cuda: pairwise with gaps of relevance beside scores that are far from 0") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const std::size_t n : {40u, 300u})
+    for (const double offset : {0x1p53, -0x1p54}) {
+      INFO(n << " items, offset " << offset);
+      auto in = cuda_support::lists_of_lengths<double, int>({n}, 4);
+      for (std::size_t i = 0; i < n; ++i) {
+        in.scores[i] = offset + static_cast<double>(i * i % 7) * 4;
+        in.relevance[i] = static_cast<int>(i % 9);
+      }
+      cuda_support::agrees(equally<pairs::squared_difference>{.average = pairs::average::pairs}, in, ctx);
+      cuda_support::agrees(
+          equally<pairs::quantile>{.function = {.tau = 0.3}, .average = pairs::average::pairs}, in, ctx);
+    }
 }
 TEST_CASE("cuda: pairwise with infinite scores") {
   const cuda_support::stream own;

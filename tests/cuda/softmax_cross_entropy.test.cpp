@@ -130,6 +130,23 @@ TEST_CASE("cuda: softmax_cross_entropy of floats that lanes of float do not hold
   cuda_support::agrees(softmax_cross_entropy{.target = target::softmax}, graded, ctx);
 }
 
+TEST_CASE(
+    "cuda: softmax_cross_entropy where what is worth nothing weighs much, or what weighs nothing is worth much") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const bool weighs : {true, false}) {
+    INFO((weighs ? "great weight" : "great relevance"));
+    auto in = cuda_support::lists_of_lengths<double, double>({5, 40, 300, 17000}, 3);
+    for (std::size_t i = 0; i < in.scores.size(); ++i) {
+      const bool alone = i % 3 == 0;
+      in.relevance[i] = alone ? (weighs ? 0.0 : 1e300) : static_cast<double>(i % 4);
+      in.item_weights.push_back(alone ? (weighs ? 1e300 : 0.0) : 1e-300);
+    }
+    cuda_support::agrees(softmax_cross_entropy{}, in, ctx);
+    cuda_support::agrees(softmax_cross_entropy{.target = target::normalised}, in, ctx);
+  }
+}
+
 TEMPLATE_TEST_CASE("cuda: softmax_cross_entropy of floats with relevance of any type", "", std::int8_t,
                    std::uint64_t, double) {
   const cuda_support::stream own;

@@ -73,20 +73,31 @@ struct pair_list {
   /// How a list is computed.
   struct plan {
     weight_scale scale;
-    double unit;    ///< of item weights
-    double centre;  ///< of scores
+    double unit;         ///< of item weights
+    double least_level;  ///< whose items are never preferred
+    double centre;       ///< of scores
     std::uint64_t in_float;
   };
+  /// Whether lists are computed in lanes of float at all.
+  template <class T>
+  static constexpr bool takes_floats = function_type::in_float && sizeof(T) == sizeof(float);
   template <class Team, class T, class R>
   [[nodiscard]] __device__ plan plan_of(const Team& team, const device_list<T, R>& items) const {
-    plan made{weight.scale_of(team, items), 1.0, 0.0, 0};
+    plan made{weight.scale_of(team, items), 1.0, lowest_number<double>, 0.0, 0};
     if (items.weighted()) {
+      // A pair has the weight of its preferred item; items that are never preferred have no say, and weigh nothing.
+      if constexpr (!all_pairs) {
+        double lowest = greatest_number<double>;
+        for (std::uint32_t i = team.rank(); i < items.size(); i += team.size())
+          lowest = fmin(lowest, level_of(items, i));
+        made.least_level = least(team, lowest);
+      }
       double heaviest = 0.0;
       for (std::uint32_t i = team.rank(); i < items.size(); i += team.size())
-        heaviest = fmax(heaviest, items.weight(i));
+        heaviest = fmax(heaviest, weight_of(items, i, made));
       made.unit = unit_of(greatest(team, heaviest));
     }
-    if constexpr (function_type::in_float && sizeof(T) == sizeof(float)) {
+    if constexpr (takes_floats<T>) {
       double lowest = greatest_number<double>, highest = lowest_number<double>;
       bool exact = true;
       for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) {
@@ -110,7 +121,7 @@ struct pair_list {
   /// Calls body(S{}) for lanes of type S.
   template <class T, class Body>
   __device__ static auto in_lanes(const plan& made, Body body) {
-    if constexpr (function_type::in_float && sizeof(T) == sizeof(float))
+    if constexpr (takes_floats<T>)
       if (made.in_float != 0) return body(0.0f);
     return body(0.0);
   }
@@ -118,9 +129,17 @@ struct pair_list {
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
                                              const device_sink<T>& sink, team_scratch scratch) const {
-    const plan made = plan_of(team, items);
-    return in_lanes<T>(made,
-                       [&](auto lane) { return run<decltype(lane)>(team, items, sink, scratch, made); });
+    plan made = plan_of(team, items);
+    double value = 0.0;
+    if constexpr (takes_floats<T>) {
+      if (made.in_float != 0) {
+        if (run<float>(team, items, sink, scratch, made, value)) return value;
+        made.in_float = 0;
+        team.sync();  // the scratch is used again
+      }
+    }
+    (void)run<double>(team, items, sink, scratch, made, value);
+    return value;
   }
 
   // The steps of a list, of which those that are given a range do what is to do for its items.
@@ -134,7 +153,7 @@ struct pair_list {
       pair_item<S> item{};
       item.score = static_cast<S>(s);
       item.level = static_cast<S>(level_of(items, i));
-      item.weight = static_cast<S>(items.weight(i) * made.unit);
+      item.weight = static_cast<S>(weight_of(items, i, made) * made.unit);
       if constexpr (function_type::by_exponentials && sizeof(S) == sizeof(float))
         item.exponential = static_cast<S>(exp((s - made.centre) * function.scale));
       at.item[i] = item;
@@ -177,29 +196,39 @@ struct pair_list {
     team.sync();
   }
 
+  /// Sums of pairs, and the greatest derivatives; of those that are not wanted the greatest number.
+  struct totals {
+    double value, weight, count, slope, bend;
+
+    [[nodiscard]] static __device__ totals none() { return {0.0, 0.0, 0.0, 0.0, 0.0}; }
+    [[nodiscard]] __device__ totals with(const totals& other) const {
+      return {value + other.value, weight + other.weight, count + other.count, fmax(slope, other.slope),
+              fmax(bend, other.bend)};
+    }
+    template <class Team>
+    [[nodiscard]] __device__ totals of_all(const Team& team) const {
+      return {sum(team, value), sum(team, weight), sum(team, count), greatest(team, slope),
+              greatest(team, bend)};
+    }
+  };
+  /// Whether sums in lanes of float are so small that what floats cannot hold may be missing from them; see
+  /// lost_in_float in float_pairs.hpp.
+  [[nodiscard]] static __device__ bool lost(const plan& made, const totals& all) {
+    return made.in_float != 0 && all.count > 0.0 && fmin(fmin(all.value, all.slope), all.bend) < 1e-27;
+  }
+
   /// Sums of the pairs of one thread.
   template <class S>
   struct own_totals {
     long_sum<S> value, weight;
     std::uint64_t count = 0;
   };
-  /// Sums of pairs.
-  struct totals {
-    double value, weight, count;
-
-    [[nodiscard]] __device__ totals with(const totals& other) const {
-      return {value + other.value, weight + other.weight, count + other.count};
-    }
-    template <class Team>
-    [[nodiscard]] __device__ totals of_all(const Team& team) const {
-      return {sum(team, value), sum(team, weight), sum(team, count)};
-    }
-  };
   /// Sums up the pairs of each item: its derivatives, and for each thread what does not belong to one item.
   template <class Team, class S>
   [[nodiscard]] __device__ totals sum_range(const Team& team, std::uint32_t n, const pair_arrays<S>& at,
                                             const item_range& range) const {
     own_totals<S> own;
+    double steepest = 0.0, most_bent = at.bend != nullptr ? 0.0 : greatest_number<double>;
     if (at.bend != nullptr)
       sum_pairs<two_sums>(
           team, range,
@@ -207,13 +236,19 @@ struct pair_list {
           [&](std::uint32_t i, const two_sums& of) {
             at.sum[i] = of.first;
             at.bend[i] = of.second;
+            steepest = fmax(steepest, fabs(of.first));
+            most_bent = fmax(most_bent, fabs(of.second));
           });
     else
       sum_pairs<double>(
           team, range,
           [&](std::uint32_t i, std::uint32_t part) { return pairs_of<false>(at, n, i, part, own).first; },
-          [&](std::uint32_t i, double slope) { at.sum[i] = slope; });
-    return {own.value.exact_value(), own.weight.exact_value(), static_cast<double>(own.count)};
+          [&](std::uint32_t i, double slope) {
+            at.sum[i] = slope;
+            steepest = fmax(steepest, fabs(slope));
+          });
+    return {own.value.exact_value(), own.weight.exact_value(), static_cast<double>(own.count), steepest,
+            most_bent};
   }
 
   /// What the sums of all pairs are to the value and to the derivatives.
@@ -279,10 +314,16 @@ struct pair_list {
     const auto y = static_cast<double>(items.relevance(i));
     return binary ? (y > 0.0 ? 1.0 : 0.0) : y;
   }
+  template <class T, class R>
+  [[nodiscard]] static __device__ double weight_of(const device_list<T, R>& items, std::uint32_t i,
+                                                   const plan& made) {
+    return all_pairs || level_of(items, i) > made.least_level ? items.weight(i) : 0.0;
+  }
+  /// In lanes of S. Returns false, and puts nothing, where floats do not hold the sums.
   template <class S, class Team, class T, class R>
-  [[nodiscard]] __device__ double run(const Team& team, const device_list<T, R>& items,
-                                      const device_sink<T>& sink, team_scratch scratch,
-                                      const plan& made) const {
+  [[nodiscard]] __device__ bool run(const Team& team, const device_list<T, R>& items,
+                                    const device_sink<T>& sink, team_scratch scratch, const plan& made,
+                                    double& value) const {
     const std::uint32_t n = items.size();
     pair_arrays<S> at{};
     at.sum = scratch.take<double>(n);
@@ -297,9 +338,12 @@ struct pair_list {
     prepare(team, items, made, at);
     const bool tied = takes_item_order() && rank_items(team, n, all, at);
     fill_weights(team, items, made, at, all, sum(team, weight.sum_up(team, at, n, all)));
-    const result found = result_of(sum_range(team, n, at, all).of_all(team), made);
+    const totals sums = sum_range(team, n, at, all).of_all(team);
+    if (lost(made, sums)) return false;
+    const result found = result_of(sums, made);
     if (sink.derivatives_wanted()) put(team, items, sink, at, all, found, tied);
-    return found.value;
+    value = found.value;
+    return true;
   }
 
   /// Whether the cutoff keeps a pair.

@@ -14,7 +14,8 @@
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// pairwise of long lists, over the grid: the steps of pair_list, of which those that take O(n^2) are shared by
-/// blocks with a few items each. What takes O(n) is done by one block.
+/// blocks with a few items each. What takes O(n) is done by one block. Where lanes of float do not hold the sums, which is
+/// known once these are there, the steps are taken again in double; of other lists they do nothing then.
 template <class Function, class Weight>
 struct pair_steps {
   static constexpr std::uint32_t longest_of_block = longest_paired_by_block;
@@ -27,6 +28,7 @@ struct pair_steps {
     plan made;
     typename list_type::result found;
     std::uint64_t tied;
+    std::uint64_t lost;  ///< whether floats did not hold the sums
   };
 
   template <class T, class R>
@@ -79,22 +81,31 @@ struct pair_steps {
 
   template <class Grid, class T, class R>
   static void run(const Grid& grid, const arrays<T, R>& of) {
-    grid.lists("pairwise: prepare", prepare<T, R>{of});
-    grid.parts("pairwise: rank_items", rank_items<T, R>{of});
-    grid.parts("pairwise: fill_weights", fill_weights<T, R>{of});
-    grid.parts("pairwise: sum_pairs", sum_pairs<T, R>{of});
-    grid.lists("pairwise: find_value", find_value<T, R>{of});
+    const auto find_sums = [&](bool again) {
+      grid.lists("pairwise: prepare", prepare<T, R>{of, again});
+      grid.parts("pairwise: rank_items", rank_items<T, R>{of, again});
+      grid.parts("pairwise: fill_weights", fill_weights<T, R>{of, again});
+      grid.parts("pairwise: sum_pairs", sum_pairs<T, R>{of, again});
+      grid.lists("pairwise: find_value", find_value<T, R>{of, again});
+    };
+    find_sums(false);
+    if constexpr (list_type::template takes_floats<T>) find_sums(true);
     if (grid.derivatives_wanted()) grid.parts("pairwise: put_derivatives", put_derivatives<T, R>{of});
   }
 
   template <class T, class R>
   struct prepare {
     arrays<T, R> of;
+    bool again;
 
     template <class Team>
     __device__ void operator()(const Team& team, const list_type& loss, const grid_list<T, R>& list) const {
-      const plan made = loss.plan_of(team, list.items);
-      if (team.rank() == 0) of.lists[list.at].made = made;
+      list_numbers& numbers = of.lists[list.at];
+      if (again && numbers.lost == 0) return;
+      plan made = again ? numbers.made : loss.plan_of(team, list.items);
+      if (again) made.in_float = 0;
+      team.sync();  // all have read it
+      if (team.rank() == 0) numbers.made = made;
       of.with(list, made, [&](const auto& at) { loss.prepare(team, list.items, made, at); });
     }
   };
@@ -103,10 +114,12 @@ struct pair_steps {
   template <class T, class R>
   struct rank_items {
     arrays<T, R> of;
+    bool again;
 
     template <class Team>
     __device__ void operator()(const Team& team, const list_type& loss, const grid_list<T, R>& list,
                                const grid_tile& part) const {
+      if (again && of.lists[list.at].lost == 0) return;
       const item_range range{part.begin, part.end};
       of.with(list, of.lists[list.at].made, [&](const auto& at) {
         const bool tied = loss.takes_item_order() && loss.rank_items(team, list.size(), range, at);
@@ -121,10 +134,12 @@ struct pair_steps {
   template <class T, class R>
   struct fill_weights {
     arrays<T, R> of;
+    bool again;
 
     template <class Team>
     __device__ void operator()(const Team& team, const list_type& loss, const grid_list<T, R>& list,
                                const grid_tile& part) const {
+      if (again && of.lists[list.at].lost == 0) return;
       double all = 0.0;
       for (std::uint32_t p = team.rank(); p < list.parts(); p += team.size()) all += of.sums[list.part() + p];
       all = sum(team, all);
@@ -138,10 +153,12 @@ struct pair_steps {
   template <class T, class R>
   struct sum_pairs {
     arrays<T, R> of;
+    bool again;
 
     template <class Team>
     __device__ void operator()(const Team& team, const list_type& loss, const grid_list<T, R>& list,
                                const grid_tile& part) const {
+      if (again && of.lists[list.at].lost == 0) return;
       of.with(list, of.lists[list.at].made, [&](const auto& at) {
         const totals all = loss.sum_range(team, list.size(), at, {part.begin, part.end}).of_all(team);
         if (team.rank() == 0) of.found[list.part() + part.index] = all;
@@ -152,10 +169,12 @@ struct pair_steps {
   template <class T, class R>
   struct find_value {
     arrays<T, R> of;
+    bool again;
 
     template <class Team>
     __device__ void operator()(const Team& team, const list_type& loss, const grid_list<T, R>& list) const {
-      totals all{0.0, 0.0, 0.0};
+      if (again && of.lists[list.at].lost == 0) return;
+      totals all = totals::none();
       std::uint64_t tied = 0;
       for (std::uint32_t p = team.rank(); p < list.parts(); p += team.size()) {
         all = all.with(of.found[list.part() + p]);
@@ -164,9 +183,11 @@ struct pair_steps {
       all = all.of_all(team);
       tied = greatest(team, tied);
       if (team.rank() != 0) return;
-      const auto found = loss.result_of(all, of.lists[list.at].made);
-      of.lists[list.at].found = found;
-      of.lists[list.at].tied = tied;
+      list_numbers& numbers = of.lists[list.at];
+      const auto found = loss.result_of(all, numbers.made);
+      numbers.found = found;
+      numbers.tied = tied;
+      numbers.lost = list_type::lost(numbers.made, all) ? 1 : 0;
       *list.value = found.value;
     }
   };

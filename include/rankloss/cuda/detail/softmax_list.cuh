@@ -73,9 +73,38 @@ struct softmax_target {
   /// That of one item: weight_i * of(i, y_i, unit).
   template <class T, class R, class Of>
   [[nodiscard]] __device__ double of_item(const device_list<T, R>& items, std::uint32_t i, Of of) const {
-    double x = of(i, static_cast<double>(items.relevance(i)), relevance_unit);
-    if (items.weighted()) x *= items.weight(i) * weight_unit;
-    return x;
+    // What does not count may be infinite in units of what does, and 0 times that is not a number.
+    const double x = rankloss::detail::lesser(of(i, static_cast<double>(items.relevance(i)), relevance_unit),
+                                              greatest_number<double>);
+    return items.weighted()
+               ? x * rankloss::detail::lesser(items.weight(i) * weight_unit, greatest_number<double>)
+               : x;
+  }
+};
+
+/// The greatest numbers of items that count, by which a target is scaled: relevance that weighs nothing has no say, nor
+/// has the weight of what is worth nothing, where the target is proportional to relevance.
+struct greatest_parts {
+  double weight, weight_of_relevant, relevance;
+
+  [[nodiscard]] static __device__ greatest_parts none() { return {0.0, 0.0, 0.0}; }
+  template <class T, class R>
+  [[nodiscard]] static __device__ greatest_parts of(const device_list<T, R>& items, std::uint32_t i) {
+    const double y = static_cast<double>(items.relevance(i)), own = items.weight(i);
+    return {own, y > 0.0 ? own : 0.0, own > 0.0 ? y : 0.0};
+  }
+  [[nodiscard]] __device__ greatest_parts with(const greatest_parts& o) const {
+    return {fmax(weight, o.weight), fmax(weight_of_relevant, o.weight_of_relevant),
+            fmax(relevance, o.relevance)};
+  }
+  template <class Team>
+  [[nodiscard]] __device__ greatest_parts of_all(const Team& team) const {
+    return {greatest(team, weight), greatest(team, weight_of_relevant), greatest(team, relevance)};
+  }
+  /// The target, before it is summed. `scales`: it is proportional to relevance.
+  [[nodiscard]] __device__ softmax_target scaled(bool weighted, bool scales) const {
+    return {0.0, weighted ? unit_of(scales ? weight_of_relevant : weight) : 1.0,
+            scales ? unit_of(relevance) : 1.0};
   }
 };
 
@@ -85,8 +114,7 @@ template <class Team, class T, class R, class Of>
 [[nodiscard]] __device__ inline softmax_target fill_target(const Team& team, const device_list<T, R>& items,
                                                            bool scales, double* v, Of of) {
   const std::uint32_t n = items.size();
-  const auto fill = [&](double weight_unit, double relevance_unit) {
-    softmax_target target{0.0, weight_unit, relevance_unit};
+  const auto fill = [&](softmax_target target) {
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
       v[i] = target.of_item(items, i, of);
       target.total += v[i];
@@ -94,15 +122,11 @@ template <class Team, class T, class R, class Of>
     target.total = sum(team, target.total);
     return target;
   };
-  const softmax_target plain = fill(1.0, 1.0);
+  const softmax_target plain = fill({0.0, 1.0, 1.0});
   if (plain.plain()) return plain;
-  double heaviest = 0.0, richest = 0.0;
-  for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
-    heaviest = fmax(heaviest, items.weight(i));
-    richest = fmax(richest, static_cast<double>(items.relevance(i)));
-  }
-  return fill(items.weighted() ? unit_of(greatest(team, heaviest)) : 1.0,
-              scales ? unit_of(greatest(team, richest)) : 1.0);
+  greatest_parts own = greatest_parts::none();
+  for (std::uint32_t i = team.rank(); i < n; i += team.size()) own = own.with(greatest_parts::of(items, i));
+  return fill(own.of_all(team).scaled(items.weighted(), scales));
 }
 
 /// Sums over the items of a list: of e, the exponentials of its scores relative to the greatest one; of the

@@ -17,21 +17,21 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 struct softmax_steps {
   static constexpr std::uint32_t longest_of_block = longest_passed_by_block;
 
-  /// The greatest score, item weight and relevance, and the greatest of what the target depends on.
+  /// The greatest score, the greatest parts of the target, and the greatest of what it depends on.
   struct greatest_numbers {
-    double score, heaviest, richest, decisive;
+    double score;
+    greatest_parts parts;
+    double decisive;
 
     [[nodiscard]] static __device__ greatest_numbers none() {
-      return {lowest_number<double>, 0.0, 0.0, lowest_number<double>};
+      return {lowest_number<double>, greatest_parts::none(), lowest_number<double>};
     }
     [[nodiscard]] __device__ greatest_numbers with(const greatest_numbers& o) const {
-      return {fmax(score, o.score), fmax(heaviest, o.heaviest), fmax(richest, o.richest),
-              fmax(decisive, o.decisive)};
+      return {fmax(score, o.score), parts.with(o.parts), fmax(decisive, o.decisive)};
     }
     template <class Team>
     [[nodiscard]] __device__ greatest_numbers of_all(const Team& team) const {
-      return {greatest(team, score), greatest(team, heaviest), greatest(team, richest),
-              greatest(team, decisive)};
+      return {greatest(team, score), parts.of_all(team), greatest(team, decisive)};
     }
   };
   /// The sum of the target without and with powers of two.
@@ -43,11 +43,6 @@ struct softmax_steps {
     softmax_target target;
     softmax_result<double> result;
 
-    /// How the target is formed before its sum is known.
-    template <class T, class R>
-    [[nodiscard]] __device__ softmax_target scaled(const device_list<T, R>& items, bool scales) const {
-      return {0.0, items.weighted() ? unit_of(most.heaviest) : 1.0, scales ? unit_of(most.richest) : 1.0};
-    }
     /// Whether there is anything to compute.
     [[nodiscard]] __device__ bool any(std::uint32_t n) const { return n > 1 && target.total > 0.0; }
   };
@@ -86,8 +81,7 @@ struct softmax_steps {
                                const grid_tile& tile) const {
       greatest_numbers own = greatest_numbers::none();
       tile.for_own(team, [&](std::uint32_t i) {
-        own = own.with({score_of(list.items, i), list.items.weight(i),
-                        static_cast<double>(list.items.relevance(i)),
+        own = own.with({score_of(list.items, i), greatest_parts::of(list.items, i),
                         compute.template decisive<double>(list.items, i)});
       });
       own = own.of_all(team);
@@ -115,7 +109,8 @@ struct softmax_steps {
                                const grid_tile& tile) const {
       const list_numbers& numbers = of.lists[list.at];
       const auto target = compute.template target<T>(numbers.most.decisive, list.items.number);
-      const softmax_target plain{0.0, 1.0, 1.0}, scaled = numbers.scaled(list.items, target.scales());
+      const softmax_target plain{0.0, 1.0, 1.0};
+      const softmax_target scaled = numbers.most.parts.scaled(list.items.weighted(), target.scales());
       totals own{0.0, 0.0};
       tile.for_own(team, [&](std::uint32_t i) {
         own.plain += plain.of_item(list.items, i, target);
@@ -134,8 +129,9 @@ struct softmax_steps {
     __device__ void operator()(const Team& team, const Compute& compute, const grid_list<T, R>& list) const {
       list_numbers& numbers = of.lists[list.at];
       softmax_target plain{0.0, 1.0, 1.0};
-      softmax_target scaled = numbers.scaled(
-          list.items, compute.template target<T>(numbers.most.decisive, list.items.number).scales());
+      softmax_target scaled = numbers.most.parts.scaled(
+          list.items.weighted(),
+          compute.template target<T>(numbers.most.decisive, list.items.number).scales());
       for (std::uint32_t t = team.rank(); t < list.tiles(); t += team.size()) {
         plain.total += of.total[list.tile + t].plain;
         scaled.total += of.total[list.tile + t].scaled;
