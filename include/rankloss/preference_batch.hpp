@@ -7,10 +7,12 @@
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
+#include <rankloss/detail/data/pair_derivatives.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -75,8 +77,7 @@ inline void require_ties(std::string_view refusal, std::size_t pair) {
   require(refusal.empty(), refusal, ", for the tie at pair ", pair);
 }
 
-/// Fails for the first pair whose items are not two items of the batch. The engine calls this for a batch that has such a
-/// pair: it looks at the items where it reads them to compute the pairs.
+/// Fails for the first pair whose items are not two items of the batch.
 inline void refuse_pair_items(const indices& preferred, const indices& other, std::size_t count) {
   const auto check = [&](std::string_view field, const indices& items) {
     for (std::size_t k = 0; k < items.size(); ++k)
@@ -89,6 +90,20 @@ inline void refuse_pair_items(const indices& preferred, const indices& other, st
     require(preferred[k] != other[k], "other: ", other[k], " at pair ", k,
             ", expected an item other than the preferred one");
 }
+
+/// Requires the items of pairs to be items of the batch, and those of one pair to be two.
+inline void check_pair_items(const indices& preferred, const indices& other, std::size_t count) {
+  chunk_items items;
+  for (std::size_t first = 0; first < preferred.size(); first += chunk_items::longest) {
+    const std::size_t n = std::min(chunk_items::longest, preferred.size() - first);
+    items.read(preferred, other, first, n);
+    if (!items.are_pairs(n, count)) return refuse_pair_items(preferred, other, count);
+  }
+}
+
+/// Whether an engine looks at the items of pairs itself, where it reads them, before it writes anything.
+template <class Engine>
+concept checks_pair_items = requires { requires Engine::checks_pair_items; };
 
 /// Checked also with data_checks::off, because counting a tie as a win would compute a different loss.
 template <class Loss>
@@ -112,6 +127,8 @@ void check_preferences(const Loss& loss, const preference_batch<T>& batch, const
   check_optional("margins", batch.margins.size(), pairs, "one per pair");
   check_optional("ties", batch.ties.size(), pairs, "one per pair");
   check_outputs(out, items, "one per reward", pairs, "one per pair");
+  if constexpr (!checks_pair_items<engine<Loss, context>>)
+    check_pair_items(batch.preferred, batch.other, items);
   check_weights("pair_weights", batch.pair_weights, pairs, "pair", check_data);
   check_ties(loss, batch.ties, pairs);
   if (!check_data) return;

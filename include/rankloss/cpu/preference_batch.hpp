@@ -279,6 +279,8 @@ class turn_sums {
 
 /// Piece by piece of the pairs, and chunk by chunk of a piece.
 struct preference_engine {
+  static constexpr bool checks_pair_items = true;
+
   template <class Loss, class T>
   static double run(const Loss& loss, const preference_batch<T>& batch, const outputs& out,
                     double* tie_gradient, context& ctx) {
