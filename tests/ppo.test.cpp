@@ -298,6 +298,55 @@ TEST_CASE("ppo: the dual clip bounds what a negative advantage costs") {
   CHECK(diagnose(ppo{.dual_clip = 3}, policy_batch<double>{now, old, a}).clip_fraction == 1.0);
 }
 
+TEST_CASE("ppo: estimates of a divergence between policies that are nearly equal keep their digits") {
+  for (const double size : {1e-1, 0.3, 1e-3, 1e-6, 1e-12}) {
+    INFO("size " << size);
+    std::vector<double> now, old, advantages;
+    long double expected = 0;
+    for (std::size_t i = 0; i < 21; ++i) {
+      now.push_back(size * std::sin(static_cast<double>(i)));
+      old.push_back(0.0);
+      advantages.push_back(0.0);
+      const long double x = now[i];
+      long double own = 0, power = x * x / 2;
+      for (int k = 3; k < 40; power *= x / k++) own += power;
+      expected += own / 21;
+    }
+    const rankloss::policy_batch<double> batch{
+        .log_probabilities = now, .old_log_probabilities = old, .advantages = advantages};
+    const auto close = Approx(static_cast<double>(expected)).epsilon(1e-14).margin(0.0);
+    CHECK(evaluate(ppo{.kl_coefficient = 1.0, .estimator = kl_estimator::k3}, batch) == close);
+    CHECK(rankloss::diagnose(ppo{}, batch).kl_k3 == close);
+  }
+}
+
+TEST_CASE("critic: clipped values that are far from 0 keep the digits of their distances") {
+  for (const double far : {1e6, -3e12}) {
+    INFO("values around " << far);
+    std::vector<double> values, old, returns, gradient(50), slopes(50);
+    for (std::size_t i = 0; i < 50; ++i) {
+      const double x = static_cast<double>(i);
+      returns.push_back(far + std::sin(x));
+      old.push_back(returns[i] + std::cos(3.0 * x));
+      values.push_back(old[i] + 0.5 * std::sin(7.0 * x));
+    }
+    long double expected = 0;
+    for (std::size_t i = 0; i < 50; ++i) {
+      const long double error = values[i] - static_cast<long double>(returns[i]), clip = 0.2;
+      const long double apart = old[i] - static_cast<long double>(returns[i]);
+      const long double moved = values[i] - static_cast<long double>(old[i]);
+      const long double other = apart + std::clamp(moved, -clip, clip);
+      const long double larger = std::abs(other) > std::abs(error) ? other : error;
+      expected += larger * larger / 100;
+      slopes[i] = static_cast<double>(std::abs(other) > std::abs(error) ? 0 : error / 50);
+    }
+    const rankloss::value_batch<double> batch{.values = values, .returns = returns, .old_values = old};
+    CHECK(evaluate(critic{.clip = 0.2}, batch, {.gradient = gradient}) ==
+          Approx(static_cast<double>(expected)).epsilon(1e-14));
+    for (std::size_t i = 0; i < 50; ++i) CHECK(std::abs(gradient[i] - slopes[i]) <= 1e-16);
+  }
+}
+
 TEST_CASE("diagnose: ratios and estimates are their means") {
   const numbers now{-1, -0.5, -2.5, 5}, old{-1.2, -0.9, -1, 0}, a{1, -1, 1, 1}, weights{1, 2, 1, 0};
   const auto found = diagnose(
@@ -585,7 +634,9 @@ TEMPLATE_TEST_CASE("ppo: many steps have the same bits on any number of workers,
     const auto m = some(mask);
     const auto w = some(weights);
     std::pair<numbers, std::vector<T>> found{{}, std::vector<T>(4 * kept.size())};
-    const auto part = [&](std::size_t k) { return std::span(found.second).subspan(k * kept.size(), kept.size()); };
+    const auto part = [&](std::size_t k) {
+      return std::span(found.second).subspan(k * kept.size(), kept.size());
+    };
     policy_batch<T> steps{.log_probabilities = a, .old_log_probabilities = b, .advantages = c};
     value_batch<T> states{.values = a, .returns = c, .old_values = b};
     if (masked) steps.mask = states.mask = m;

@@ -78,8 +78,24 @@ struct policy_ratio {
     switch (estimator) {
       case kl_estimator::k1: return -log;
       case kl_estimator::k2: return bounded_term(0.5 * log * log);
-      default: return larger(above - log, 0.0);
+      default: return larger(past_line(), 0.0);
     }
+  }
+  /// ratio - 1 - log, without cancellation where the ratio is near 1.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE double past_line() const noexcept {
+    if (std::fabs(log) > 0.25) return above - log;
+    double sum = 1.0 / 6227020800.0;  // of log^k / (k + 2)!
+    sum = sum * log + 1.0 / 479001600.0;
+    sum = sum * log + 1.0 / 39916800.0;
+    sum = sum * log + 1.0 / 3628800.0;
+    sum = sum * log + 1.0 / 362880.0;
+    sum = sum * log + 1.0 / 40320.0;
+    sum = sum * log + 1.0 / 5040.0;
+    sum = sum * log + 1.0 / 720.0;
+    sum = sum * log + 1.0 / 120.0;
+    sum = sum * log + 1.0 / 24.0;
+    sum = sum * log + 1.0 / 6.0;
+    return (sum * log + 0.5) * log * log;
   }
   /// The derivative of `kl` by the logarithm of the ratio.
   [[nodiscard]] RANKLOSS_HOST_DEVICE double kl_slope(kl_estimator estimator) const noexcept {
@@ -136,8 +152,8 @@ struct policy_ratio {
 ///   and k3 are 0 for each action.
 /// - An entropy bonus is added by the caller, with the gradients of its own entropies (plackett_luce_policy:
 ///   entropy_upstream).
-/// - Edge cases: if no action counts, value and gradient are 0. A ratio beyond e^600 counts as e^600, an
-///   estimate beyond 1e290 as 1e290, and derivatives are bounded by the largest number of the type. Finite
+/// - Edge cases: if no action counts, value and gradient are 0. A ratio beyond e^600 counts as e^600 and one below
+///   e^-700 as 0, an estimate beyond 1e290 as 1e290, and derivatives are bounded by the largest number of the type. Finite
 ///   input never gives a NaN.
 /// @throws std::invalid_argument from `evaluate` when sizes, options or (data_checks::on) data are invalid;
 /// then nothing has been written.
@@ -222,7 +238,11 @@ struct critic {
   [[nodiscard]] RANKLOSS_HOST_DEVICE detail::policy_term term(double value, double to,
                                                               double old) const noexcept {
     const detail::policy_term free = term(value, to);
-    const double other = detail::held_as<double>(detail::limited(value, old - clip, old + clip) - to);
+    // As differences, whose digits would be lost in a bound of the value: what clipping leaves of the move from the old
+    // value, and the distance of the old value from the return.
+    const double moved = value - old;
+    if (std::fabs(moved) <= clip) return free;
+    const double other = detail::held_as<double>(detail::limited(moved, -clip, clip) + (old - to));
     if (!(std::fabs(other) > std::fabs(free.slope))) return free;
     return {detail::bounded_term(0.5 * other * other), 0.0, true};
   }

@@ -5,6 +5,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/pieces.hpp>
+#include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
@@ -142,7 +143,7 @@ double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& ou
 template <class Arch>
 struct policy_rows {
   using V = lanes<Arch>;
-  V log, ratio, above;
+  V log, ratio, above, past_line;
 
   [[gnu::always_inline]] policy_rows(const V& upper, const V& lower) : log(bounded_term(upper - lower)) {
     const exp_lanes<Arch> e = exp_and_less_1(xsimd::min(log, V(policy_ratio::most)));
@@ -150,6 +151,7 @@ struct policy_rows {
     const auto none = log < V(-700.0);
     ratio = xsimd::select(none, V(0.0), e.value);
     above = xsimd::select(none, V(-1.0), e.less_1);
+    past_line = xsimd::select(xsimd::abs(log) > V(policy_ratio::most), above - log, e.less_line);
   }
 
   /// The estimate of the divergence and its derivative by the logarithm.
@@ -158,10 +160,10 @@ struct policy_rows {
     const V chosen(static_cast<double>(estimator));
     const auto is_k1 = chosen == V(static_cast<double>(kl_estimator::k1));
     const auto is_k2 = chosen == V(static_cast<double>(kl_estimator::k2));
-    return {xsimd::select(
-                is_k1, -log,
-                xsimd::select(is_k2, bounded_term(V(0.5) * log * log), xsimd::max(above - log, V(0.0)))),
-            xsimd::select(is_k1, V(-1.0), xsimd::select(is_k2, log, above))};
+    return {
+        xsimd::select(is_k1, -log,
+                      xsimd::select(is_k2, bounded_term(V(0.5) * log * log), xsimd::max(past_line, V(0.0)))),
+        xsimd::select(is_k1, V(-1.0), xsimd::select(is_k2, log, above))};
   }
 };
 
@@ -266,6 +268,22 @@ struct ppo_engine {
 struct critic_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
+  /// The error of a value that is clipped around the one before: that value's error, and what clipping leaves of the
+  /// move from it. Lanes of double hold a bound of a float, but a bound of a double has lost digits.
+  template <class T>
+  [[nodiscard]] [[gnu::always_inline]] static lanes<Arch> clipped_error(const lanes<Arch>& value,
+                                                                        const lanes<Arch>& before,
+                                                                        const lanes<Arch>& to,
+                                                                        const lanes<Arch>& clip,
+                                                                        const lanes<Arch>& error) noexcept {
+    if constexpr (single_precision<T>)
+      return xsimd::min(xsimd::max(value, before - clip), before + clip) - to;
+    // Hidden, so that no compiler forms such a bound.
+    const lanes<Arch> moved = opaque(value - before), apart = opaque(before - to);
+    return xsimd::select(xsimd::abs(moved) <= clip, error,
+                         xsimd::min(xsimd::max(moved, -clip), clip) + apart);
+  }
+
   template <score T>
   static double run(const critic& loss, const value_batch<T>& batch, const outputs& out, context& ctx) {
     using V = lanes<Arch>;
@@ -286,8 +304,8 @@ struct critic_engine {
       const V value = load_items<Arch>(values + i, count), to = load_items<Arch>(returns + i, count);
       const V before = load_items<Arch>(old + i, count);
       const V error = within_magnitude(value - to, largest);
-      const V near = xsimd::min(xsimd::max(value, before - V(loss.clip)), before + V(loss.clip));
-      const V other = within_magnitude(near - to, largest);
+      const V clip(loss.clip);
+      const V other = within_magnitude(clipped_error<T>(value, before, to, clip, error), largest);
       const auto clipped = xsimd::abs(other) > xsimd::abs(error);
       return step_terms<Arch>{half_square(xsimd::select(clipped, other, error)),
                               xsimd::select(clipped, V(0.0), error)};

@@ -41,7 +41,7 @@ template <class Arch>
   using V = lanes<Arch>;
   const exp_lanes<Arch> e = exp_and_less_1(-a);
   const auto none = a > V(700.0);
-  return {xsimd::select(none, V(0.0), e.value), xsimd::select(none, V(-1.0), e.less_1)};
+  return {xsimd::select(none, V(0.0), e.value), xsimd::select(none, V(-1.0), e.less_1), e.less_line};
 }
 
 /// lane_form<Loss, Arch>: the formula of a preference loss for a pair in each lane. It is made of the loss, whose
