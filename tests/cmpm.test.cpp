@@ -109,11 +109,15 @@ TEST_CASE("cmpm: all equal, no positive, positives only, duplicates") {
   reals g;
   CHECK(slopes(cmpm{}, level, reals(6, 0.0), g) == 0.0);
   CHECK(g == reals(6, 0.0));
-  CHECK(slopes(cmpm{}, level, reals(6, 1.0), g) == Approx(-std::log(1 + 6e-8)).epsilon(1e-6));
+  CHECK(slopes(cmpm{}, level, reals(6, 1.0), g) == Approx(-std::log1p(6e-8)).epsilon(1e-14));
   for (const double x : g) CHECK(std::abs(x) < 1e-16);
   CHECK(of(cmpm{.epsilon = 1e-3}, level, reals{1, 1, 0, 0, 0, -2}) ==
         Approx(-std::log(6.0) - std::log(0.501) / 3 - 2 * std::log(1e-3) / 3).epsilon(1e-13));
   CHECK(of(cmpm{.epsilon = 1}, reals{0.5}, std::vector<int>{3}) == Approx(-std::log(2)));
+  // The one item holds all probability, and epsilon alone is left.
+  for (const double epsilon : {1e-8, 1e-20})
+    CHECK(of(cmpm{.epsilon = epsilon}, reals{0.5}, std::vector<int>{3}) ==
+          Approx(-std::log1p(epsilon)).epsilon(1e-14).margin(0.0));
   CHECK(evaluate(cmpm{}, similarity_batch<double>{}) == 0.0);
 }
 

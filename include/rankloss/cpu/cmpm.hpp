@@ -50,7 +50,9 @@ struct cmpm_engine {
     const auto count_of_matches = static_cast<double>(positives);
     const double match =
         1.0 / (loss.matches_by == match_norm::sum ? count_of_matches : std::sqrt(count_of_matches));
-    const double positive_target = std::log(match + loss.epsilon), negative_target = std::log(loss.epsilon);
+    // log(match + epsilon) as two numbers, of which the small one keeps its digits where the other is 0, or is taken away.
+    const double beside_match = std::log1p(loss.epsilon / match);
+    const double positive_target = std::log(match) + beside_match, negative_target = std::log(loss.epsilon);
     // log(p / (q + epsilon)) is taken relative to that of an item with the greatest score: where it has nearly
     // all of the probability, what is left of the gradient keeps its digits.
     const double best_target = best_is_positive ? positive_target : negative_target;
@@ -81,7 +83,7 @@ struct cmpm_engine {
       });
       spread(g, out.gradient);
     }
-    return mean - best_target - std::log(z);
+    return mean - (best_is_positive ? std::log(z * match) + beside_match : std::log(z) + negative_target);
   }
 
   template <class T, class R>
