@@ -17,12 +17,9 @@
 /// sums of exponentials over sorted scores. Both give soft ranks, and the pull of a cotangent through them.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// Lists of up to so many items are computed pair by pair by a warp, others by scans over sorted scores, whose states take
-/// fewer instructions where they are doubles.
+/// Lists of up to so many items are computed pair by pair by a warp, others by scans over sorted scores.
 template <class T>
-inline constexpr std::uint32_t longest_by_pairs = sizeof(T) == sizeof(double)               ? 32
-                                                  : std::is_same_v<state_number<T>, double> ? 48
-                                                                                            : 64;
+inline constexpr std::uint32_t longest_by_pairs = sizeof(T) == sizeof(float) ? 64 : 32;
 
 /// Distances of scores in units of a temperature. Scores are halved first, so that no difference overflows.
 template <class T>
