@@ -52,8 +52,9 @@ struct circle_engine {
           both.slope, both.slope,
           [&](const V& s) {
             const by_part<V> a = weights(s);
-            return by_part<V>{xsimd::select(a.positive > zero, gamma * (s - centre - a.positive), zero),
-                              xsimd::select(a.negative > zero, gamma * (s - margin + a.negative), zero)};
+            // The margin cancels, by hand, since what it is added to may be far smaller.
+            return by_part<V>{xsimd::select(a.positive > zero, gamma * (V(2.0) * (s - V(1.0))), zero),
+                              xsimd::select(a.negative > zero, gamma * (V(2.0) * s), zero)};
           },
           out.gradient);
     return std::min(both.value, largest_term);
