@@ -33,11 +33,12 @@ struct circle_engine {
     const auto weights = [&](const V& s) {
       return by_part<V>{xsimd::max(zero, to_positive - s), xsimd::max(zero, s + margin)};
     };
-    const query_sums<Arch, T, R> sums(items, scratch, [&](const V& s) {
+    const auto exponents = [&](const V& s) {
       const by_part<V> a = weights(s);
       return by_part<V>{held_exponent(gamma * a.positive * (centre - s)),
                         held_exponent(gamma * a.negative * (s - margin))};
-    });
+    };
+    const query_sums<Arch, T, R> sums(items, scratch, any_exponents<Arch, decltype(exponents)>{exponents});
     const softplus_of both(sums.positives() + sums.negatives());
     if (loss.weights == circle_weights::constant)
       sums.differentiate(
