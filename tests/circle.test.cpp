@@ -102,6 +102,19 @@ TEST_CASE("circle: with weights that are differentiated the gradient is the slop
   }
 }
 
+TEST_CASE("circle: slopes of scores that are far smaller than the margin keep their digits") {
+  // Where nothing else differs, d(a s - a margin) / ds = 2 s for a negative, 2 (s - 1) for a positive.
+  const circle loss{.margin = 0.4, .gamma = 2, .weights = circle_weights::differentiated};
+  for (const double tiny : {1e-8, -1e-12, 1e-20, -1e-300}) {
+    reals g;
+    slopes(loss, {0.75, tiny}, {1, 0}, g);
+    const double exponent = -2 * 0.65 * 0.15 - 2 * 0.4 * 0.4;
+    const double c = 1 / (1 + std::exp(-exponent));
+    CHECK(g[1] == Approx(c * 2 * 2 * tiny).epsilon(1e-13).margin(0));
+    CHECK(g[0] == Approx(-c * 2 * 2 * 0.25).epsilon(1e-13));
+  }
+}
+
 TEST_CASE("circle: a matrix is its rows, its columns, or both") {
   support::matrix_is_its_lists(circle{.gamma = 10});
 }

@@ -24,6 +24,14 @@ TEST_CASE("distance: of two vectors of length 1, from their cosine") {
   CHECK(distance_of(1.5, distance::cosine) == -0.5);
 }
 
+TEST_CASE("distance: a Euclidean one is finite, with its slope, for any finite number") {
+  for (const double s : {-1e290, -1e308, -1.7976931348623157e308}) {
+    const double d = std::sqrt(2.0) * std::sqrt(1.0 - s);
+    CHECK(distance_of(s, distance::euclidean) == Approx(d).epsilon(1e-15));
+    CHECK(distance_slope(s, distance::euclidean) == Approx(-1.0 / d).epsilon(1e-15).margin(0));
+  }
+}
+
 TEST_CASE("distance: the slope is the derivative, and 0 where there is none") {
   for (const distance kind : {distance::cosine, distance::euclidean, distance::squared_euclidean})
     for (const double s : {-1.0, -0.3, 0.0, 0.7, 0.999}) {

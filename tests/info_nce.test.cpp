@@ -361,6 +361,50 @@ TEST_CASE("info_nce: what is nearly right keeps its digits") {
            reals{1, 1, 0}) == Approx(0.5 * (std::exp(-100.0) + std::exp(-90.0))).epsilon(1e-12).margin(0));
 }
 
+TEST_CASE("info_nce: a positive far above all others leaves them their digits") {
+  const reals s{0.3, 0.1, -0.2, 0.25}, y{1, 1, 0, 0};
+  for (const double far : {1e10, 1e30, 1e300})
+    for (const double t : {0.07, 1.0, 30.0}) {
+      INFO("outlier " << far << ", temperature " << t);
+      const reals with{0.3, 0.1, far, -0.2, 0.25}, positives{1, 1, 1, 0, 0};
+      const auto check = [&](const info_nce& loss, real value, const std::vector<real>& gradient, real by_t) {
+        reals g(5, 7.0);
+        double slope = 7.0;
+        const list_batch<double> batch{.scores = with, .relevance = positives};
+        CHECK(evaluate(loss, batch, {.gradient = g, .temperature_gradient = &slope}) ==
+              Approx(static_cast<double>(value)).epsilon(1e-13));
+        CHECK(g[2] == 0.0);
+        for (std::size_t i = 0; i < 4; ++i)
+          CHECK(g[i < 2 ? i : i + 1] == Approx(static_cast<double>(gradient[i])).epsilon(1e-13).margin(0));
+        CHECK(slope == Approx(static_cast<double>(by_t)).epsilon(1e-12));
+      };
+      // It costs nothing, and is a third of the positives.
+      const info_nce separate{.temperature = t, .positives = positive_share::separate};
+      const reference::derivatives others = plain(separate, s, y);
+      std::vector<real> slopes;
+      real by_t = 0;
+      for (std::size_t i = 0; i < 4; ++i) {
+        slopes.push_back(others.gradient[i] * 2 / 3);
+        by_t -= slopes[i] * static_cast<real>(s[i]) / static_cast<real>(t);
+      }
+      check(separate, others.value * 2 / 3, slopes, by_t);
+      // As more than is expected of the negatives it makes their sum the least one, 2 exp(-1 / t).
+      info_nce debiased = separate;
+      debiased.positive_prior = 0.1;
+      real value = 0;
+      slopes.assign(4, 0);
+      by_t = 0;
+      for (std::size_t i = 0; i < 2; ++i) {
+        const real below = (1 + static_cast<real>(s[i])) / static_cast<real>(t);
+        const real odds = 2 * std::exp(-below);
+        value += std::log1p(odds) / 3;
+        slopes[i] = -odds / (1 + odds) / 3 / static_cast<real>(t);
+        by_t -= slopes[i] * below;
+      }
+      check(debiased, value, slopes, by_t);
+    }
+}
+
 TEMPLATE_TEST_CASE("info_nce: finite whatever scores and temperature are", "", float, double) {
   for (const double t : {1e-15, 0.001, 1.0, 1e300})
     for (const info_nce& loss : forms(t)) {

@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 
 #include <array>
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -111,6 +112,46 @@ TEMPLATE_TEST_CASE("multi_similarity: value and gradient are those of the plain 
             return reference::multi_similarity(s, y, a, b, c, epsilon < 1e300 ? epsilon : infinity);
           },
           {.digits = 10});
+    }
+}
+
+TEST_CASE("multi_similarity: scores far from the base with small gaps keep the digits of the gaps") {
+  // Both sums are far above 1, so that the slopes are those of a softmax.
+  for (const double at : {1e3, -1e6, 1e9})
+    for (const double sharpness : {0.7, 30.0, 1e5}) {
+      INFO("scores at " << at << ", sharpness " << sharpness);
+      const double gap = 8 * std::numeric_limits<double>::epsilon() * std::abs(at);
+      const reals s{at, at + gap, at + 3 * gap, at - gap};
+      reals g;
+      slopes({.alpha = sharpness, .beta = sharpness, .base = at + 1e9}, s, {1, 1, 0, 1}, g);
+      real z = 0;
+      for (const std::size_t i : {0u, 1u, 3u})
+        z += std::exp(-static_cast<real>(sharpness) * (static_cast<real>(s[i]) - static_cast<real>(at)));
+      for (const std::size_t i : {0u, 1u, 3u}) {
+        const real e =
+            std::exp(-static_cast<real>(sharpness) * (static_cast<real>(s[i]) - static_cast<real>(at)));
+        CHECK(g[i] == Approx(static_cast<double>(-e / z)).epsilon(1e-13).margin(0));
+      }
+      slopes({.alpha = sharpness, .beta = sharpness, .base = at - 1e9}, s, {0, 0, 1, 0}, g);
+      z = 0;
+      for (const std::size_t i : {0u, 1u, 3u})
+        z += std::exp(static_cast<real>(sharpness) * (static_cast<real>(s[i]) - static_cast<real>(at)));
+      for (const std::size_t i : {0u, 1u, 3u}) {
+        const real e =
+            std::exp(static_cast<real>(sharpness) * (static_cast<real>(s[i]) - static_cast<real>(at)));
+        CHECK(g[i] == Approx(static_cast<double>(e / z)).epsilon(1e-13).margin(0));
+      }
+    }
+}
+
+TEST_CASE("multi_similarity: equal scores are hard for any epsilon above 0") {
+  for (const double epsilon : {1e-3, 1e-30, 1e-300})
+    for (const double at : {0.5, 1e20, -1e300}) {
+      INFO("epsilon " << epsilon << ", scores at " << at);
+      reals g;
+      slopes({.epsilon = epsilon}, {at, at}, {1, 0}, g);
+      const double most = std::max(-g[0], g[1]);  // one of them is far on the right side of the base
+      CHECK(most > 0.3);
     }
 }
 

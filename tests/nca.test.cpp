@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,7 @@ using rankloss::distance;
 using rankloss::evaluate;
 using rankloss::nca;
 using rankloss::similarity_batch;
+using reference::real;
 using support::of;
 
 namespace {
@@ -79,6 +81,35 @@ TEMPLATE_TEST_CASE("nca: value and gradient are those of the plain sums", "", fl
                                        },
                                        {.digits = 0.05 * scale + 1});
     }
+}
+
+TEMPLATE_TEST_CASE("nca: scores far from 0 with small gaps keep the digits of the gaps", "", float, double) {
+  using T = TestType;
+  for (const distance kind : {distance::cosine, distance::squared_euclidean})
+    for (const double scale : {0.7, 30.0, 1e6})
+      for (const double at : {100.0, -12345.0, 1e9}) {
+        INFO("distance " << static_cast<int>(kind) << ", scale " << scale << ", scores at " << at);
+        std::vector<T> s, g(12);
+        std::vector<real> y;
+        for (std::size_t i = 0; i < 12; ++i) {
+          s.push_back(static_cast<T>(at * (1 + 3 * std::numeric_limits<T>::epsilon() * double(i * i % 7))));
+          y.push_back(i % 3 == 0 ? 1 : 0);
+        }
+        // Distances are taken from the first score, of which the loss does not depend.
+        std::vector<real> d, slopes(12, kind == distance::cosine ? -1 : -2);
+        for (const T x : s) d.push_back(slopes[0] * (static_cast<real>(x) - static_cast<real>(s[0])));
+        const reference::derivatives expected = reference::nca(y, scale, d, slopes);
+        const std::vector<T> relevance(y.begin(), y.end());
+        const double value =
+            evaluate(nca{.scale = scale, .distance = kind},
+                     rankloss::list_batch<T>{.scores = s, .relevance = relevance}, {.gradient = g});
+        CHECK(value == Approx(static_cast<double>(expected.value)).epsilon(sizeof(T) == 4 ? 2e-7 : 1e-13));
+        real largest = 0;
+        for (const real x : expected.gradient) largest = std::max(largest, std::abs(x));
+        for (std::size_t i = 0; i < 12; ++i)
+          CHECK(std::abs(static_cast<real>(g[i]) - expected.gradient[i]) <=
+                (sizeof(T) == 4 ? 2e-6L : 1e-13L) * largest);
+      }
 }
 
 TEST_CASE("nca: a matrix is its rows, its columns, or both") {

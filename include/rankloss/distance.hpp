@@ -24,9 +24,10 @@ enum class distance {
 /// distance_of: the distance for a similarity s; decreasing in s.
 [[nodiscard]] RANKLOSS_HOST_DEVICE inline double distance_of(double s, distance kind) noexcept {
   if (kind == distance::cosine) return 1.0 - s;
-  const double square = 2.0 * (1.0 - s);
-  if (kind == distance::squared_euclidean) return square;
-  return square > 0.0 ? std::sqrt(square) : 0.0;
+  if (kind == distance::squared_euclidean) return 2.0 * (1.0 - s);
+  // A quarter of the square, which is finite for any s; the root has the same digits.
+  const double quarter = 0.5 - 0.5 * s;
+  return quarter > 0.0 ? 2.0 * std::sqrt(quarter) : 0.0;
 }
 
 /// distance_slope: its derivative by s; 0 for a Euclidean distance of 0, where it has none.

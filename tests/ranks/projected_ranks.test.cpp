@@ -277,4 +277,12 @@ TEST_CASE("projected_ranks: what does not fit is named") {
   CHECK(out == std::vector<double>(3, 0.0));
 }
 
+TEST_CASE("projected_ranks: derivatives that a float cannot hold are the largest one that it can") {
+  const std::vector<float> s{0.25f, 0.25f}, cotangent{1e30f, -1e30f};
+  std::vector<float> g(2);
+  rankloss::rank_pullback(rankloss::projected_ranks{.temperature = 1e-15}, s, cotangent, g);
+  CHECK(g[0] == -std::numeric_limits<float>::max());
+  CHECK(g[1] == std::numeric_limits<float>::max());
+}
+
 }  // namespace ranks_projected_ranks_test

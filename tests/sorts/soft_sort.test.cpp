@@ -420,4 +420,18 @@ TEST_CASE("soft_sort: what does not fit is named", "[sorts]") {
                        std::invalid_argument, Message("rankloss: temperature: nan, expected 1e-15 to 1e300"));
 }
 
+TEST_CASE("soft_sort: derivatives that a float cannot hold are the largest one that it can") {
+  const std::vector<float> s{0.0f, 1.0f, 2.5f}, values{1e30f, -1e30f, 0.0f}, cotangent{1e30f, 1e30f, 1e30f};
+  std::vector<float> g(3);
+  rankloss::sort_pullback(soft_sort{}, s, values, cotangent, g);
+  constexpr float largest = std::numeric_limits<float>::max();
+  for (const float x : g) CHECK(std::abs(x) == largest);
+  // Their sum is 0 where nothing is cut off.
+  std::vector<double> wide(3);
+  rankloss::sort_pullback(soft_sort{}, std::vector<double>(s.begin(), s.end()),
+                          std::vector<double>(values.begin(), values.end()),
+                          std::vector<double>(cotangent.begin(), cotangent.end()), wide);
+  for (std::size_t i = 0; i < 3; ++i) CHECK((wide[i] > 0) == (g[i] > 0));
+}
+
 }  // namespace sorts_soft_sort_test

@@ -434,4 +434,28 @@ TEST_CASE("sorting_network: what does not fit is named", "[sorts]") {
       std::invalid_argument, Message("rankloss: temperature: -1, expected 1e-15 to 1e300"));
 }
 
+TEST_CASE("sorting_network: scores far from 0 keep the digits of their differences", "[sorts]") {
+  // Multiples of 2^-10, so that shifted ones are exact.
+  std::vector<double> s, v, c;
+  for (std::size_t i = 0; i < 13; ++i) {
+    s.push_back(static_cast<double>(static_cast<int>(i * i * 157 % 2048) - 1024) / 1024);
+    v.push_back(static_cast<double>(i % 5) - 2);
+    c.push_back(static_cast<double>(i * 3 % 7) - 3);
+  }
+  for (const auto network : {rankloss::network::odd_even, rankloss::network::bitonic})
+    for (const auto comparator : {rankloss::comparator::logistic, rankloss::comparator::cauchy})
+      for (const double shift : {0x1p20, -0x1p30}) {
+        const rankloss::sorting_network how{
+            .temperature = 0.1, .network = network, .comparator = comparator};
+        std::vector<double> shifted(s), near(13), far(13);
+        for (double& x : shifted) x += shift;
+        rankloss::sort_apply(how, s, v, near);
+        rankloss::sort_apply(how, shifted, v, far);
+        for (std::size_t i = 0; i < 13; ++i) CHECK(far[i] == Approx(near[i]).margin(1e-13));
+        rankloss::sort_pullback(how, s, v, c, near);
+        rankloss::sort_pullback(how, shifted, v, c, far);
+        for (std::size_t i = 0; i < 13; ++i) CHECK(far[i] == Approx(near[i]).epsilon(1e-12).margin(1e-12));
+      }
+}
+
 }  // namespace sorts_sorting_network_test

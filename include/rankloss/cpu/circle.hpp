@@ -33,11 +33,12 @@ struct circle_engine {
     const auto weights = [&](const V& s) {
       return by_part<V>{xsimd::max(zero, to_positive - s), xsimd::max(zero, s + margin)};
     };
-    const query_sums<Arch, T, R> sums(items, scratch, [&](const V& s) {
+    const auto exponents = [&](const V& s) {
       const by_part<V> a = weights(s);
       return by_part<V>{held_exponent(gamma * a.positive * (centre - s)),
                         held_exponent(gamma * a.negative * (s - margin))};
-    });
+    };
+    const query_sums<Arch, T, R> sums(items, scratch, any_exponents<Arch, decltype(exponents)>{exponents});
     const softplus_of both(sums.positives() + sums.negatives());
     if (loss.weights == circle_weights::constant)
       sums.differentiate(
@@ -52,8 +53,9 @@ struct circle_engine {
           both.slope, both.slope,
           [&](const V& s) {
             const by_part<V> a = weights(s);
-            return by_part<V>{xsimd::select(a.positive > zero, gamma * (s - centre - a.positive), zero),
-                              xsimd::select(a.negative > zero, gamma * (s - margin + a.negative), zero)};
+            // The margin cancels, by hand, since what it is added to may be far smaller.
+            return by_part<V>{xsimd::select(a.positive > zero, gamma * (V(2.0) * (s - V(1.0))), zero),
+                              xsimd::select(a.negative > zero, gamma * (V(2.0) * s), zero)};
           },
           out.gradient);
     return std::min(both.value, largest_term);

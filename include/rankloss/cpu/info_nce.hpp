@@ -84,13 +84,13 @@ class softmax_parts {
     return (negatives.level - positives.level) + std::log(negatives.total / positives.total);
   }
 
-  /// Calls visit(i, (top of the positives - s_i) / temperature) for the positives.
+  /// Calls visit(i, (from - s_i) / temperature) for the positives.
   template <class Visit>
-  void for_each_positive(const Visit& visit) const {
+  void for_each_positive(double from, const Visit& visit) const {
     for (std::size_t i = 0; i < n_; ++i)
       if (y_[i] > R{0}) {
         const double s = static_cast<double>(bounded(s_[i]));
-        visit(i, std::min((0.5 * positives.top - 0.5 * s) * half_unit_, largest_term));
+        visit(i, bounded_term((0.5 * from - 0.5 * s) * half_unit_));
       }
   }
 
@@ -121,15 +121,15 @@ class softmax_parts {
     return part.distances + part.count * part.distance - part.log_weights;
   }
 
-  /// Sum of slope_i (greatest score - s_i) / temperature: the derivative by the temperature, times it, where
-  /// the slopes sum to 0.
-  [[nodiscard]] double slope_sum() const {
+  /// Sum of slope_i (from - s_i) / temperature: the derivative by the temperature, times it, where the slopes
+  /// sum to 0. Items far from `from` should have next to no slope, because their digits are lost otherwise.
+  [[nodiscard]] double slope_sum(double from) const {
     V sum(0.0);
-    const V p(positives.distance), n(negatives.distance), most(largest_term);
+    const V half_from(0.5 * from), most(largest_term);
     for_rows<Arch>(n_, [&](std::size_t i, auto count) {
-      const auto positive = is_positive(i, count);
-      const V d = xsimd::min(distance(i, count, positive) + xsimd::select(positive, p, n), most);
-      sum += only_items<Arch>(count, V::load_aligned(e_ + i) * d);
+      const V d = xsimd::fma(score(i, count), V(-0.5), half_from) * V(half_unit_);
+      const V held = xsimd::min(xsimd::max(d, -most), most);
+      sum += only_items<Arch>(count, V::load_aligned(e_ + i) * held);
     });
     return sum_of(sum);
   }
@@ -337,7 +337,7 @@ struct info_nce_engine {
     const bool is_single =
         parts.positives.count == 1.0 && loss.label_smoothing == 0.0 && loss.positive_prior == 0.0;
     double value = 0.0;
-    double floor_slope = 0.0;
+    double reference = parts.greatest;  // the score from which distances are taken for the temperature
     if (is_single || loss.positives == positive_share::inside) {
       const softplus_of odds(parts.log_odds());
       value = odds.value + std::log(parts.positives.count);
@@ -345,10 +345,10 @@ struct info_nce_engine {
     } else if (loss.positives == positive_share::outside) {
       value = outside(loss.label_smoothing, parts);
     } else {
-      value = separate(loss, parts, floor_slope);
+      value = separate(loss, parts, reference);
     }
     if (out.temperature_gradient != nullptr)
-      *out.temperature_gradient = held_as<double>((parts.slope_sum() + floor_slope) / loss.temperature);
+      *out.temperature_gradient = held_as<double>(parts.slope_sum(reference) / loss.temperature);
     if (!out.gradient.empty()) parts.write(1.0 / loss.temperature, out.gradient);
     return std::clamp(value, -largest_term, largest_term);
   }
@@ -372,9 +372,9 @@ struct info_nce_engine {
   }
 
   /// mean over the positives of log(1 + N / e_p).
-  /// @param floor_slope  gets the derivative through the least N, times the temperature
+  /// @param reference  gets the score from which slope_sum should take its distances
   template <class T, class R>
-  static double separate(const info_nce& loss, parts_of<T, R>& parts, double& floor_slope) {
+  static double separate(const info_nce& loss, parts_of<T, R>& parts, double& reference) {
     const softmax_part& p = parts.positives;
     const softmax_part& n = parts.negatives;
     if (n.empty()) {
@@ -382,36 +382,37 @@ struct info_nce_engine {
       return 0.0;
     }
     const double q = loss.positive_prior;
-    // N, relative to the greatest score, is a multiple of the sums of the parts.
-    double log_n = std::log(n.total) + n.level;
+    // N is exp(reference / temperature + log_n), for a score near those that it is made of: beside a
+    // positive far above them, the distances from the greatest score of all would be equal numbers.
+    reference = n.top;
+    double log_n = std::log(n.total) + n.lift;
     double of_negatives = 1.0;
     double of_positives = 0.0;
-    bool at_floor = false;
     if (q > 0.0) {
       const double expected = q * n.count / p.count * (p.total * p.share);
       const double rest = (n.total * n.share - expected) / (1.0 - q);
       const double least = std::log(n.count) - (1.0 + parts.greatest) / loss.temperature + parts.log_unit();
-      const double log_rest = rest > 0.0 ? std::log(rest) + parts.level : no_exponent;
-      at_floor = log_rest <= least;
-      log_n = std::max(log_rest, least);
+      const double log_rest = std::log(std::max(rest, least_normal<double>)) + parts.level;
+      const bool at_floor = !(rest > 0.0) || log_rest <= least;
+      reference = at_floor ? -1.0 : parts.greatest;
+      log_n = at_floor ? std::log(n.count) + parts.log_unit() : log_rest;
       of_negatives = at_floor ? 0.0 : n.total * n.share / (1.0 - q) / rest;
       of_positives = at_floor ? 0.0 : -expected / (1.0 - q) / rest;
     }
     const auto odds_of = [&](std::size_t i, double below) {
-      return softplus_of(
-          std::clamp(log_n + p.distance + below - parts.log_weight(i), -largest_term, largest_term));
+      return softplus_of(bounded_term(log_n + below - parts.log_weight(i)));
     };
     double value = 0.0;
     double slope = 0.0;
-    parts.for_each_positive([&](std::size_t i, double below) {
+    parts.for_each_positive(reference, [&](std::size_t i, double below) {
       const softplus_of odds = odds_of(i, below);
       value = held_sum(value, odds.value / p.count);
       slope += odds.slope / p.count;
     });
     parts.differentiate({.multiple = slope * of_positives}, {.multiple = slope * of_negatives});
-    parts.for_each_positive(
-        [&](std::size_t i, double below) { parts.add_slope(i, -odds_of(i, below).slope / p.count); });
-    if (at_floor) floor_slope = held_as<double>(slope * (1.0 + parts.greatest) / loss.temperature);
+    parts.for_each_positive(reference, [&](std::size_t i, double below) {
+      parts.add_slope(i, -odds_of(i, below).slope / p.count);
+    });
     return value;
   }
 };

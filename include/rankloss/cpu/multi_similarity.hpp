@@ -30,25 +30,23 @@ struct multi_similarity_engine {
   static double run(const multi_similarity& loss, const list<T, R>& items, const list_outputs<T>& out,
                     workspace& scratch) {
     const workspace::scope scope(scratch);
-    const V alpha(loss.alpha), beta(loss.beta), base(loss.base);
-    const auto exponents = [&](const V& s) {
-      return by_part<V>{held_exponent(alpha * (base - s)), held_exponent(beta * (s - base))};
+    const auto keys = [](const V& s) {
+      return by_part<V>{-s, s};
     };
-    if (!(loss.epsilon < every_pair))
-      return of_sums(loss, query_sums<Arch, T, R>(items, scratch, exponents), out);
+    if (!(loss.epsilon < every_pair)) return of_sums(loss, sums_of(loss, items, scratch, keys), out);
 
     const hardest_items hardest(items);
     if (!hardest.both) {
       clear(out);
       return 0.0;
     }
-    const V below(hardest.negative + loss.epsilon), above(hardest.positive - loss.epsilon), none(no_exponent);
+    const V negative(hardest.negative), positive(hardest.positive), epsilon(loss.epsilon), none(no_exponent);
     const auto of_hard = [&](const V& s) {
-      const by_part<V> x = exponents(s);
-      return by_part<V>{xsimd::select(s < below, x.positive, none),
-                        xsimd::select(s > above, x.negative, none)};
+      // By differences, which are exact where scores are close: a score plus a small epsilon is that score.
+      return by_part<V>{xsimd::select(s - negative < epsilon, -s, none),
+                        xsimd::select(positive - s < epsilon, s, none)};
     };
-    return of_sums(loss, query_sums<Arch, T, R>(items, scratch, of_hard), out);
+    return of_sums(loss, sums_of(loss, items, scratch, of_hard), out);
   }
 
  private:
@@ -76,6 +74,13 @@ struct multi_similarity_engine {
       both = any_positive && any_negative;
     }
   };
+
+  template <class T, class R, class Keys>
+  static query_sums<Arch, T, R> sums_of(const multi_similarity& loss, const list<T, R>& items,
+                                        workspace& scratch, const Keys& keys) {
+    return {items, scratch,
+            linear_exponents<Arch, Keys>{{loss.alpha, loss.beta}, {-loss.base, loss.base}, keys}};
+  }
 
   template <class T, class R>
   static double of_sums(const multi_similarity& loss, const query_sums<Arch, T, R>& sums,

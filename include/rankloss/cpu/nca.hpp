@@ -27,33 +27,32 @@ struct nca_engine {
   template <class T, class R>
   static double run(const nca& loss, const list<T, R>& items, const list_outputs<T>& out,
                     workspace& scratch) {
+    const auto as_both = [](const V& x) { return by_part<V>{x, x}; };
     if (loss.distance == distance::euclidean) {
       const V scale(loss.scale), zero(0.0), one(1.0), two(2.0);
+      const auto exponents = [&](const V& s) {
+        return as_both(held_exponent(-scale * xsimd::sqrt(xsimd::max(zero, two * (one - s)))));
+      };
       return of_exponents(
-          items, out, scratch,
-          [&](const V& s) { return held_exponent(-scale * xsimd::sqrt(xsimd::max(zero, two * (one - s)))); },
-          [&](const V& s) {
+          items, out, scratch, any_exponents<Arch, decltype(exponents)>{exponents}, [&](const V& s) {
             const V square = two * (one - s);
             return xsimd::select(square > zero, scale / xsimd::sqrt(xsimd::max(square, V(1e-300))), zero);
           });
     }
-    // Without the distance at a score of 0, which all items share, so that scores that are close to each
-    // other keep their digits.
-    const V factor(loss.distance == distance::cosine ? loss.scale : 2.0 * loss.scale);
+    // Without the distance at a score of 0, which all items share.
+    const double factor = loss.distance == distance::cosine ? loss.scale : 2.0 * loss.scale;
     return of_exponents(
-        items, out, scratch, [&](const V& s) { return held_exponent(factor * s); },
-        [&](const V&) { return factor; });
+        items, out, scratch,
+        linear_exponents<Arch, decltype(as_both)>{{factor, factor}, {0.0, 0.0}, as_both},
+        [&](const V&) { return V(factor); });
   }
 
  private:
-  template <class T, class R, class Exponent, class Slope>
+  template <class T, class R, class Exponents, class Slope>
   static double of_exponents(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch,
-                             const Exponent& exponent, const Slope& slope) {
+                             const Exponents& exponents, const Slope& slope) {
     const workspace::scope scope(scratch);
-    const query_sums<Arch, T, R> sums(items, scratch, [&](const V& s) {
-      const V x = exponent(s);
-      return by_part<V>{x, x};
-    });
+    const query_sums<Arch, T, R> sums(items, scratch, exponents);
     const softplus_of odds(sums.log_odds());
     sums.differentiate(
         -odds.slope, odds.slope,

@@ -126,11 +126,11 @@ class product_input {
   double unit_ = 1.0;
 };
 
-/// Numbers as the type of the host's memory, on the calling thread: an executor that fails would leave it
-/// half written.
+/// Numbers as the type of the memory of the host; those beyond it as the largest one that it holds. On the
+/// calling thread: an executor that fails would leave it half written.
 template <class T>
 void narrow(std::span<const double> from, std::span<T> to) {
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(from[i]);
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] = held_as<T>(from[i]);
 }
 
 /// An array that goes into a product.

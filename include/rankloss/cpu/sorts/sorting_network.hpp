@@ -50,6 +50,8 @@ class sorting_network::result {
     std::fill(first.begin(), first.end(), 0.0);
     std::fill(second.begin(), second.end(), 0.0);
     for (std::size_t i = 0; i < n_; ++i) x[i] = static_cast<double>(detail::bounded(scores[i]));
+    const double offset = nearest_to_0(x);
+    for (double& score : x) score -= offset;
     for (std::size_t layer = 0; layer < layers_.count(); ++layer) {
       layers_.for_pairs(layer, [&](std::size_t c, std::size_t lower, std::size_t upper) {
         first[c] = x[lower];
@@ -73,6 +75,7 @@ class sorting_network::result {
         x[upper] = second[c];
       });
     }
+    for (double& score : x) score += offset;
     from_wires(x, values_);
   }
 
@@ -155,6 +158,14 @@ class sorting_network::result {
   }
 
  private:
+  /// The score nearest to 0 where all are on the same side of it, else 0. Scores are mixed without it,
+  /// because what layers round would be digits of their differences where they lie far from 0.
+  [[nodiscard]] static double nearest_to_0(std::span<const double> scores) noexcept {
+    if (scores.empty()) return 0.0;
+    const auto [least, most] = std::minmax_element(scores.begin(), scores.end());
+    return std::max(*least, 0.0) + std::min(*most, 0.0);
+  }
+
   /// The part of the larger wire that goes to the lower one, 1 - F, and the slope of F by the
   /// difference d >= 0.
   struct mixing {

@@ -32,14 +32,58 @@ template <class Arch>
   return xsimd::min(xsimd::max(x, lanes<Arch>(-largest_term)), lanes<Arch>(largest_term));
 }
 
+/// Exponents as they are computed: items are compared by them.
+template <class Arch, class Exponents>
+struct any_exponents {
+  using V = lanes<Arch>;
+  const Exponents& of;  ///< of(s): by_part of exponents, each a held_exponent or no_exponent
+
+  [[nodiscard]] [[gnu::always_inline]] by_part<V> keys(const V& s) const noexcept { return of(s); }
+  template <class Positive>
+  [[nodiscard]] [[gnu::always_inline]] V below(const Positive&, const V& top, const V& key) const noexcept {
+    return top - key;
+  }
+  [[nodiscard]] by_part<double> exponents(const by_part<double>& keys) const noexcept { return keys; }
+  [[nodiscard]] double odds(const by_part<double>& keys) const noexcept {
+    return keys.negative - keys.positive;
+  }
+};
+
+/// Exponents sharpness * (key - base), by keys that are a score or minus it, or no_exponent. Items are
+/// compared by their keys, of which differences are formed first: those of close scores are exact, and those
+/// of products and of distances from a base are not.
+template <class Arch, class Keys>
+struct linear_exponents {
+  using V = lanes<Arch>;
+  by_part<double> sharpness;  ///< above 0
+  by_part<double> base;       ///< the key whose exponent is 0
+  const Keys& of;             ///< of(s): by_part of keys
+
+  [[nodiscard]] [[gnu::always_inline]] by_part<V> keys(const V& s) const noexcept { return of(s); }
+  template <class Positive>
+  [[nodiscard]] [[gnu::always_inline]] V below(const Positive& positive, const V& top,
+                                               const V& key) const noexcept {
+    const V by = xsimd::select(positive, V(sharpness.positive), V(sharpness.negative));
+    return xsimd::min(by * (top - key), V(largest_term));
+  }
+  [[nodiscard]] by_part<double> exponents(const by_part<double>& keys) const noexcept {
+    return {bounded_term(sharpness.positive * (keys.positive - base.positive)),
+            bounded_term(sharpness.negative * (keys.negative - base.negative))};
+  }
+  /// For parts of one sharpness and one base.
+  [[nodiscard]] double odds(const by_part<double>& keys) const noexcept {
+    return bounded_term(sharpness.negative * (keys.negative - keys.positive));
+  }
+};
+
 /// The logarithms of two sums of exponentials of a query, one over its positives, of relevance > 0, and one
 /// over its negatives:
 ///
 ///     positives = log sum_p exp(x_p),  negatives = log sum_n exp(x_n)
 ///
-/// `exponents(s)` gives x as a by_part of lanes for scores s: each a held_exponent or no_exponent. Scores
-/// beyond 1e290 count as that. Sums are relative to the greatest exponent of their part, so nothing
-/// overflows. The scratch that it takes must outlive it.
+/// The exponents x of scores s are those of any_exponents or linear_exponents. Scores beyond 1e290 count as
+/// that. Sums are relative to the greatest exponent of their part, so nothing overflows. The scratch that it
+/// takes must outlive it.
 template <class Arch, class T, class R>
 class query_sums {
   using V = lanes<Arch>;
@@ -52,10 +96,10 @@ class query_sums {
         s_(contiguous_items(items.scores, scratch)),
         y_(contiguous_items(items.relevance, scratch)),
         e_(scratch.take<double>(padded_rows(n_, lane_count<Arch>)).data()) {
-    // Pass 1: the exponents and the greatest of each part.
+    // Pass 1: what the exponents are compared by, and the greatest of each part.
     V high_positive(no_exponent), high_negative(no_exponent);
     for_rows<Arch>(n_, [&](std::size_t i, auto count) {
-      const by_part<V> x = exponents(score(i, count));
+      const by_part<V> x = exponents.keys(score(i, count));
       const auto positive = is_positive(i, count);
       const V listed = only_listed(count, xsimd::select(positive, x.positive, x.negative));
       high_positive = xsimd::max(high_positive, xsimd::select(positive, listed, V(no_exponent)));
@@ -67,14 +111,18 @@ class query_sums {
     V sum(0.0), sum_positive(0.0);
     for_rows<Arch>(n_, [&](std::size_t i, auto count) {
       const auto positive = is_positive(i, count);
-      const V below = xsimd::select(positive, top_positive, top_negative) - V::load_aligned(e_ + i);
+      const V top = xsimd::select(positive, top_positive, top_negative);
+      const V below = exponents.below(positive, top, V::load_aligned(e_ + i));
       const V own = only_items<Arch>(count, exp_below<T>(below));
       own.store_aligned(e_ + i);
       sum_positive += xsimd::select(positive, own, V(0.0));
       sum += xsimd::select(positive, V(0.0), own);
     });
-    positives_ = {largest_lane(high_positive), sum_of(sum_positive)};
-    negatives_ = {largest_lane(high_negative), sum_of(sum)};
+    const by_part<double> greatest{largest_lane(high_positive), largest_lane(high_negative)};
+    const by_part<double> tops = exponents.exponents(greatest);
+    positives_ = {tops.positive, sum_of(sum_positive), is_exponent(greatest.positive)};
+    negatives_ = {tops.negative, sum_of(sum), is_exponent(greatest.negative)};
+    apart_ = exponents.odds(greatest);
   }
 
   [[nodiscard]] double positives() const noexcept { return positives_.logarithm(); }
@@ -82,7 +130,7 @@ class query_sums {
   /// negatives() - positives(), without the rounding of their sizes; no_exponent where one of them is empty.
   [[nodiscard]] double log_odds() const noexcept {
     if (positives_.empty() || negatives_.empty()) return no_exponent;
-    return (negatives_.top - positives_.top) + std::log(negatives_.total / positives_.total);
+    return apart_ + std::log(negatives_.total / positives_.total);
   }
   [[nodiscard]] bool has_positives() const noexcept { return !positives_.empty(); }
   [[nodiscard]] bool has_negatives() const noexcept { return !negatives_.empty(); }
@@ -111,13 +159,15 @@ class query_sums {
  private:
   /// A sum of exponentials as exp(top) * total.
   struct log_sum {
-    double top = no_exponent, total = 0.0;
+    double top = 0.0, total = 0.0;
+    bool any = false;
 
-    [[nodiscard]] bool empty() const noexcept { return !(top > 0.5 * no_exponent); }
+    [[nodiscard]] bool empty() const noexcept { return !any; }
     [[nodiscard]] double logarithm() const noexcept { return empty() ? no_exponent : top + std::log(total); }
     [[nodiscard]] double inverse() const noexcept { return empty() ? 0.0 : 1.0 / total; }
   };
 
+  [[nodiscard]] static bool is_exponent(double key) noexcept { return key > 0.5 * no_exponent; }
   template <class Count>
   [[gnu::always_inline]] V score(std::size_t i, Count count) const noexcept {
     const V largest(std::min(largest_term, static_cast<double>(std::numeric_limits<T>::max())));
@@ -145,8 +195,9 @@ class query_sums {
   std::size_t n_;
   const T* s_;
   const R* y_;
-  double* e_;  // [n] the exponents, then exp(x_i - the greatest of the part of i)
+  double* e_;  // [n] the keys, then exp(x_i - the greatest of the part of i)
   log_sum positives_, negatives_;
+  double apart_ = 0.0;  // greatest exponent of the negatives minus that of the positives
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail
