@@ -83,7 +83,7 @@ struct policy_ratio {
   }
   /// ratio - 1 - log, without cancellation where the ratio is near 1.
   [[nodiscard]] RANKLOSS_HOST_DEVICE double past_line() const noexcept {
-    if (std::fabs(log) > 0.25) return above - log;
+    if (std::fabs(log) > 0.25) return above - lesser(log, most);
     double sum = 1.0 / 6227020800.0;  // of log^k / (k + 2)!
     sum = sum * log + 1.0 / 479001600.0;
     sum = sum * log + 1.0 / 39916800.0;

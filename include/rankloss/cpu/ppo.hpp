@@ -151,7 +151,8 @@ struct policy_rows {
     const auto none = log < V(-700.0);
     ratio = xsimd::select(none, V(0.0), e.value);
     above = xsimd::select(none, V(-1.0), e.less_1);
-    past_line = xsimd::select(xsimd::abs(log) > V(policy_ratio::most), above - log, e.less_line);
+    // Below -600 the exponential has no say, and the logarithm is not the one that it is of.
+    past_line = xsimd::select(log < V(-policy_ratio::most), above - log, e.less_line);
   }
 
   /// The estimate of the divergence and its derivative by the logarithm.
