@@ -17,20 +17,19 @@ namespace {
 
 using arch = xsimd::default_arch;
 using row = rankloss::detail::lanes<arch>;
+using rankloss::detail::any_exponents;
 using rankloss::detail::by_part;
 using rankloss::detail::held_exponent;
+using rankloss::detail::linear_exponents;
 using rankloss::detail::no_exponent;
 using reference::real;
 
 /// Exponents -3 s of positives and 2 s of negatives; negatives above `most` take no part.
-template <class T>
-void compare(const std::vector<T>& s, const std::vector<int>& y, double most) {
+template <class T, class Exponents>
+void compare(const std::vector<T>& s, const std::vector<int>& y, double most, const Exponents& exponents) {
   rankloss::workspace scratch;
   const rankloss::list<T, int> items{{s.data(), s.size()}, {y.data(), y.size()}};
-  const rankloss::detail::query_sums<arch, T, int> sums(items, scratch, [&](const row& x) {
-    return by_part<row>{held_exponent(x * row(-3.0)),
-                        xsimd::select(x > row(most), row(no_exponent), held_exponent(x * row(2.0)))};
-  });
+  const rankloss::detail::query_sums<arch, T, int> sums(items, scratch, exponents);
   real positives = 0, negatives = 0;
   for (std::size_t i = 0; i < s.size(); ++i) {
     if (y[i] > 0) positives += std::exp(-3 * real(s[i]));
@@ -44,9 +43,12 @@ void compare(const std::vector<T>& s, const std::vector<int>& y, double most) {
   CHECK(sums.negatives() == (negatives > 0 ? Approx(static_cast<double>(std::log(negatives))).margin(digits)
                                            : Approx(no_exponent)));
 
-  CHECK(sums.log_odds() == (positives > 0 && negatives > 0
-                                ? Approx(static_cast<double>(std::log(negatives / positives))).margin(digits)
-                                : Approx(no_exponent)));
+  // Linear exponents have odds where both parts have one sharpness.
+  if constexpr (!requires { exponents.sharpness; })
+    CHECK(sums.log_odds() ==
+          (positives > 0 && negatives > 0
+               ? Approx(static_cast<double>(std::log(negatives / positives))).margin(digits)
+               : Approx(no_exponent)));
 
   // The gradient of 5 positives() + 7 negatives().
   std::vector<T> g(s.size(), std::numeric_limits<T>::quiet_NaN());
@@ -82,7 +84,15 @@ TEMPLATE_TEST_CASE("query_sums: the logarithms of the plain sums, and the slopes
           s.push_back(static_cast<TestType>(cosine(random)));
           y.push_back(random() % one_in == 0 ? 1 : -1);
         }
-        compare(s, y, most);
+        const auto part = [most](const row& x, double of_positives, double of_negatives) {
+          return by_part<row>{
+              held_exponent(x * row(of_positives)),
+              xsimd::select(x > row(most), row(no_exponent), held_exponent(x * row(of_negatives)))};
+        };
+        const auto of = [&](const row& x) { return part(x, -3.0, 2.0); };
+        compare(s, y, most, any_exponents<arch, decltype(of)>{of});
+        const auto keys = [&](const row& x) { return part(x, -1.0, 1.0); };
+        compare(s, y, most, linear_exponents<arch, decltype(keys)>{{3.0, 2.0}, {0.0, 0.0}, keys});
       }
 }
 
@@ -91,10 +101,12 @@ TEST_CASE("query_sums: the odds of exponents that are all large keep their digit
   const std::vector<double> s{0x1p40 + 0.25, 0x1p40};
   const std::vector<int> y{0, 1};
   const rankloss::list<double, int> items{{s.data(), 2}, {y.data(), 2}};
-  const rankloss::detail::query_sums<arch, double, int> sums(items, scratch, [](const row& x) {
-    return by_part<row>{x, x};
-  });
-  CHECK(sums.log_odds() == 0.25);
+  const auto of = [](const row& x) { return by_part<row>{x, x}; };
+  using sums = rankloss::detail::query_sums<arch, double, int>;
+  CHECK(sums(items, scratch, any_exponents<arch, decltype(of)>{of}).log_odds() == 0.25);
+  // As products with 0.1 they would have none.
+  const linear_exponents<arch, decltype(of)> tenths{{0.1, 0.1}, {0.0, 0.0}, of};
+  CHECK(sums(items, scratch, tenths).log_odds() == 0.025);
 }
 
 TEST_CASE("query_sums: exponents of any size") {
@@ -105,10 +117,12 @@ TEST_CASE("query_sums: exponents of any size") {
     std::vector<int> y;
     for (unsigned i = 0; i < 5; ++i) y.push_back((positives >> i) % 2 == 1 ? 1 : 0);
     const rankloss::list<double, int> items{{s.data(), s.size()}, {y.data(), y.size()}};
-    const rankloss::detail::query_sums<arch, double, int> sums(items, scratch, [](const row& x) {
+    const auto of = [](const row& x) {
       const row held = held_exponent(x * row(1e15));
       return by_part<row>{held, held};
-    });
+    };
+    const rankloss::detail::query_sums<arch, double, int> sums(items, scratch,
+                                                               any_exponents<arch, decltype(of)>{of});
     CHECK(sums.has_positives() == (positives != 0));
     CHECK(sums.has_negatives() == (positives != 31));
     if (positives == 1) CHECK(sums.positives() == 1e290);
