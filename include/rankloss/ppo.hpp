@@ -152,9 +152,9 @@ struct policy_ratio {
 ///   and k3 are 0 for each action.
 /// - An entropy bonus is added by the caller, with the gradients of its own entropies (plackett_luce_policy:
 ///   entropy_upstream).
-/// - Edge cases: if no action counts, value and gradient are 0. A ratio beyond e^600 counts as e^600 and one below
-///   e^-700 as 0, an estimate beyond 1e290 as 1e290, and derivatives are bounded by the largest number of the type. Finite
-///   input never gives a NaN.
+/// - Edge cases: if no action counts, value and gradient are 0. A ratio beyond e^600 counts as e^600 and one
+///   below e^-700 as 0, an estimate beyond 1e290 as 1e290; derivatives are bounded by the largest number of the
+///   type. Finite input never gives a NaN.
 /// @throws std::invalid_argument from `evaluate` when sizes, options or (data_checks::on) data are invalid;
 /// then nothing has been written.
 struct ppo {

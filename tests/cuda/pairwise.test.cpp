@@ -225,7 +225,7 @@ TEST_CASE("cuda: pairwise where the items of great weight or gain are in no pair
 TEST_CASE("cuda: pairwise of floats where pairs of great weight are solved") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
-  // The last item is preferred to nearly all, is 120 temperatures above them, and weighs 1e40 times as much as the first.
+  // The last item is preferred to nearly all and 120 temperatures above them; the first weighs 1e-40 of it.
   for (const std::size_t n : {6u, 300u, 2400u}) {
     INFO(n << " items");
     cuda_support::host_lists<float, int> in{.scores = std::vector<float>(n),

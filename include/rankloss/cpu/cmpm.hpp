@@ -50,7 +50,7 @@ struct cmpm_engine {
     const auto count_of_matches = static_cast<double>(positives);
     const double match =
         1.0 / (loss.matches_by == match_norm::sum ? count_of_matches : std::sqrt(count_of_matches));
-    // log(match + epsilon) as two numbers, of which the small one keeps its digits where the other is 0, or is taken away.
+    // log(match + epsilon) as two numbers: the small one keeps its digits where the other is taken away.
     const double beside_match = std::log1p(loss.epsilon / match);
     const double positive_target = std::log(match) + beside_match, negative_target = std::log(loss.epsilon);
     // log(p / (q + epsilon)) is taken relative to that of an item with the greatest score: where it has nearly

@@ -295,7 +295,7 @@ struct preference_engine {
     const auto require_pairs = [&] {
       if (!good) refuse_pair_items(batch.preferred, batch.other, batch.rewards.size());
     };
-    // Computes the pairs of a range, and calls visit(chunk, first, count) with each chunk of them, up to one that is bad.
+    // Computes the pairs of a range, and calls visit(chunk, first, count) with each chunk, up to a bad one.
     const auto for_chunks = [&](item_range range, const auto& visit) {
       preference_chunk<Loss, T> chunk(loss, batch);
       for (std::size_t first = range.begin; first < range.end; first += chunk_items::longest) {

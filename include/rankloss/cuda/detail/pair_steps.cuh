@@ -14,8 +14,9 @@
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// pairwise of long lists, over the grid: the steps of pair_list, of which those that take O(n^2) are shared by
-/// blocks with a few items each. What takes O(n) is done by one block. Where lanes of float do not hold the sums, which is
-/// known once these are there, the steps are taken again in double; of other lists they do nothing then.
+/// blocks with a few items each. What takes O(n) is done by one block. Where lanes of float do not hold the
+/// sums, which is known once these are there, the steps are taken again in double; for other lists they then
+/// do nothing.
 template <class Function, class Weight>
 struct pair_steps {
   static constexpr std::uint32_t longest_of_block = longest_paired_by_block;

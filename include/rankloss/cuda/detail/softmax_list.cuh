@@ -74,20 +74,17 @@ struct softmax_target {
   template <class T, class R, class Of>
   [[nodiscard]] __device__ double of_item(const device_list<T, R>& items, std::uint32_t i, Of of) const {
     // What does not count may be infinite in units of what does, and 0 times that is not a number.
-    const double x = rankloss::detail::lesser(of(i, static_cast<double>(items.relevance(i)), relevance_unit),
-                                              greatest_number<double>);
-    return items.weighted()
-               ? x * rankloss::detail::lesser(items.weight(i) * weight_unit, greatest_number<double>)
-               : x;
+    constexpr double most = greatest_number<double>;
+    const double x = fmin(of(i, static_cast<double>(items.relevance(i)), relevance_unit), most);
+    return items.weighted() ? x * fmin(items.weight(i) * weight_unit, most) : x;
   }
 };
 
-/// The greatest numbers of items that count, by which a target is scaled: relevance that weighs nothing has no say, nor
-/// has the weight of what is worth nothing, where the target is proportional to relevance.
+/// The greatest numbers by which a target is scaled: relevance that weighs nothing has no say, nor has the weight
+/// of what is worth nothing, where the target is proportional to relevance.
 struct greatest_parts {
   double weight, weight_of_relevant, relevance;
 
-  [[nodiscard]] static __device__ greatest_parts none() { return {0.0, 0.0, 0.0}; }
   template <class T, class R>
   [[nodiscard]] static __device__ greatest_parts of(const device_list<T, R>& items, std::uint32_t i) {
     const double y = static_cast<double>(items.relevance(i)), own = items.weight(i);
@@ -124,7 +121,7 @@ template <class Team, class T, class R, class Of>
   };
   const softmax_target plain = fill({0.0, 1.0, 1.0});
   if (plain.plain()) return plain;
-  greatest_parts own = greatest_parts::none();
+  greatest_parts own{};
   for (std::uint32_t i = team.rank(); i < n; i += team.size()) own = own.with(greatest_parts::of(items, i));
   return fill(own.of_all(team).scaled(items.weighted(), scales));
 }

@@ -24,7 +24,7 @@ struct softmax_steps {
     double decisive;
 
     [[nodiscard]] static __device__ greatest_numbers none() {
-      return {lowest_number<double>, greatest_parts::none(), lowest_number<double>};
+      return {lowest_number<double>, {}, lowest_number<double>};
     }
     [[nodiscard]] __device__ greatest_numbers with(const greatest_numbers& o) const {
       return {fmax(score, o.score), parts.with(o.parts), fmax(decisive, o.decisive)};

@@ -51,11 +51,11 @@ template <std::floating_point T>
   return size_bits(value) < bits_of_infinity<T>;
 }
 
-/// The number of that sign and of the magnitude, but at most `most`, an end of a type; also where a NaN was. By the bits,
+/// The same number, or the end of a type, `most`, with its sign where it is beyond it; so is a NaN. By the bits,
 /// since no loop over comparisons of numbers is vectorised where these may trap.
 template <std::floating_point T>
-[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline T bounded(const T& value,
-                                                                           T most = greatest_number<T>) noexcept {
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline T bounded(
+    const T& value, T most = greatest_number<T>) noexcept {
   const bits_of<T> largest = __builtin_bit_cast(bits_of<T>, most);
   const bits_of<T> size = size_bits(value);
   return __builtin_bit_cast(T, static_cast<bits_of<T>>((__builtin_bit_cast(bits_of<T>, value) ^ size) |
