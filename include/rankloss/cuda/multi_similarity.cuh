@@ -141,20 +141,22 @@ struct multi_similarity_lines {
   [[nodiscard]] static __device__ bool has_both(const first& known) {
     return known.least_positive < largest_number && known.greatest_negative > -largest_number;
   }
-  /// The least T that is not below the bound, and the greatest that is not above it: no score is between.
+  /// The least T that is not epsilon from the hardest negative, and the greatest that is not so from the hardest positive:
+  /// no score is between. A small epsilon is lost in a sum, so the difference decides between neighbouring numbers.
   [[nodiscard]] __device__ T below(const first& known) const {
     const double bound = known.greatest_negative + loss.epsilon;
-    if constexpr (sizeof(T) == sizeof(float))
-      return __double2float_ru(bound);
-    else
-      return bound;
+    T least = static_cast<T>(bound);
+    if constexpr (sizeof(T) == sizeof(float)) least = __double2float_ru(bound);
+    return static_cast<double>(least) - known.greatest_negative < loss.epsilon
+               ? nextafter(least, greatest_number<T>)
+               : least;
   }
   [[nodiscard]] __device__ T above(const first& known) const {
     const double bound = known.least_positive - loss.epsilon;
-    if constexpr (sizeof(T) == sizeof(float))
-      return __double2float_rd(bound);
-    else
-      return bound;
+    T most = static_cast<T>(bound);
+    if constexpr (sizeof(T) == sizeof(float)) most = __double2float_rd(bound);
+    return known.least_positive - static_cast<double>(most) < loss.epsilon ? nextafter(most, lowest_number<T>)
+                                                                           : most;
   }
   template <class X>
   [[nodiscard]] static __device__ bool is_hard(T below, T above, X s, bool positive) {
