@@ -242,7 +242,8 @@ struct critic {
     // value, and the distance of the old value from the return.
     const double moved = value - old;
     if (std::fabs(moved) <= clip) return free;
-    const double other = detail::held_as<double>(detail::limited(moved, -clip, clip) + (old - to));
+    const double other =
+        detail::held_as<double>(detail::limited(moved, -clip, clip) + detail::opaque(old - to));
     if (!(std::fabs(other) > std::fabs(free.slope))) return free;
     return {detail::bounded_term(0.5 * other * other), 0.0, true};
   }

@@ -30,9 +30,7 @@ struct multi_similarity_engine {
   static double run(const multi_similarity& loss, const list<T, R>& items, const list_outputs<T>& out,
                     workspace& scratch) {
     const workspace::scope scope(scratch);
-    const auto keys = [](const V& s) {
-      return by_part<V>{-s, s};
-    };
+    const auto keys = [](const V& s) { return by_part<V>{-s, s}; };
     if (!(loss.epsilon < every_pair)) return of_sums(loss, sums_of(loss, items, scratch, keys), out);
 
     const hardest_items hardest(items);
@@ -43,8 +41,8 @@ struct multi_similarity_engine {
     const V negative(hardest.negative), positive(hardest.positive), epsilon(loss.epsilon), none(no_exponent);
     const auto of_hard = [&](const V& s) {
       // By differences, which are exact where scores are close: a score plus a small epsilon is that score.
-      return by_part<V>{xsimd::select(s - negative < epsilon, -s, none),
-                        xsimd::select(positive - s < epsilon, s, none)};
+      return by_part<V>{xsimd::select(opaque(s - negative) < epsilon, -s, none),
+                        xsimd::select(opaque(positive - s) < epsilon, s, none)};
     };
     return of_sums(loss, sums_of(loss, items, scratch, of_hard), out);
   }

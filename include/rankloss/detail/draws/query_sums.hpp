@@ -64,7 +64,8 @@ struct linear_exponents {
   [[nodiscard]] [[gnu::always_inline]] V below(const Positive& positive, const V& top,
                                                const V& key) const noexcept {
     const V by = xsimd::select(positive, V(sharpness.positive), V(sharpness.negative));
-    return xsimd::min(by * (top - key), V(largest_term));
+    // Hidden, since a compiler that may reorder would multiply first.
+    return xsimd::min(by * opaque(top - key), V(largest_term));
   }
   [[nodiscard]] by_part<double> exponents(const by_part<double>& keys) const noexcept {
     return {bounded_term(sharpness.positive * (keys.positive - base.positive)),
